@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Stage 4: join schemas to proven rows and write the Gemini fine-tuning set.
+
+    python merge_schema_data.py
+
+Reads training_data/stages/generated.jsonl and basicq.jsonl, joins each row's schema by its question id,
+drops duplicates, splits by program template, checks every line against Gemini's contract and writes
+training_data/sft/<version>/{train,validation,basicq,rows}.jsonl, manifest.json and report.html;
+training_data/sft/latest points at the newest version.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from utils.core.arguments import add_run_arguments
+from utils.core.console import UserError, run_script
+from utils.core.freshness import stale_reason
+from utils.core.paths import QUESTIONS_DIR, WorkDir
+from utils.core.questions import question_files, read_questions
+from utils.core.summary import exit_code, print_counts
+from utils.databases.arguments import add_database_arguments, entries_from
+from utils.dataset.manifest import RELEASE_STAGE, build_manifest, read_manifest, write_manifest
+from utils.dataset.release import ReleaseSettings, SchemaJoiner, write_release
+from utils.dataset.report import write_report
+from utils.dataset.sft import SYSTEM_INSTRUCTION
+from utils.dataset.versions import is_complete, new_version, point_latest_at, version_name
+
+STAGES = {"generated": "generate_finetuning_data_gemini.py", "basicq": "basicQ_retrieve_pydough.py"}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of this script."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/*.csv but the basic questions)")
+    release = parser.add_argument_group("training lines").add_argument
+    release(
+        "--schema",
+        choices=("markdown", "json", "none"),
+        default="markdown",
+        help="schema in the user turn (default %(default)s)",
+    )
+    release(
+        "--context",
+        choices=("none", "docs"),
+        default="none",
+        help="documentation in the user turn (default %(default)s)",
+    )
+    release(
+        "--system-instruction", type=Path, metavar="FILE", help="text file to use in place of the default instruction"
+    )
+    release("--validation-share", type=share, default=0.1, help="expected share of templates (default %(default)s)")
+    release("--seed", type=int, default=0, help="of the split (default %(default)s)")
+    add_database_arguments(parser)
+    return parser
+
+
+def share(text: str) -> float:
+    """An argparse type: a number from 0 to below 1."""
+    if not 0 <= (number := float(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0 to below 1")
+    return number
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write a version of the set, unless the newest one was made from the same inputs."""
+    args = build_parser().parse_args(argv)
+    work = WorkDir(args.work_dir)
+    stages = {name: _usable(work.stage(name), script) for name, script in STAGES.items()}
+    files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
+    entries = entries_from(args, work)
+    settings = ReleaseSettings(
+        schema=args.schema,
+        with_documentation=args.context == "docs",
+        system_instruction=_system_instruction(args.system_instruction),
+        validation_share=args.validation_share,
+        seed=args.seed,
+    )
+    databases = {row.question.question_id: row.question.db_name for row in read_questions(files) if not row.problem}
+    used = {name: entry for name, entry in entries.items() if name.lower() in {db.lower() for db in databases.values()}}
+    inputs = [*files, *stages.values(), *{entry.graph_path for entry in used.values()}]
+    version = version_name(inputs, settings, used)
+    folder = work.sft / version
+    done = "up to date"
+    if args.force or not is_complete(folder):
+        with new_version(folder) as staging:
+            counts = write_release(
+                staging, stages["generated"], stages["basicq"], SchemaJoiner(databases, entries, args.schema), settings
+            )
+            manifest = build_manifest(version, staging, counts, settings, inputs, used, work)
+            write_report(staging, manifest)
+            write_manifest(staging, manifest)
+        for problem in counts.problems:
+            print(problem, file=sys.stderr)
+        done = "written"
+    point_latest_at(folder)
+    manifest = read_manifest(folder)
+    print(pd.DataFrame(manifest["databases"]).T.to_string() if manifest["databases"] else "no rows written")
+    rows = Counter(manifest["counts"][RELEASE_STAGE])
+    del rows["rows"]
+    print_counts(f"stage 4: {folder} {done}", rows)
+    return exit_code(rows, rows["train"] + rows["validation"], args.min_accepted, args.max_failures)
+
+
+def _usable(path: Path, script: str) -> Path:
+    reason = stale_reason(path)
+    if reason and not (reason == "is not complete" and path.exists()):
+        raise UserError(f"{path} {reason}; make it with `python {script}` (same --work-dir)")
+    return path
+
+
+def _system_instruction(path: Path | None) -> str:
+    text = path.read_text(encoding="utf-8").strip() if path else SYSTEM_INSTRUCTION
+    if not text:
+        raise UserError(f"{path}: is empty; expected the text of the system instruction")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

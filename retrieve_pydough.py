@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Stage 2: prove the corpus' programs and document what they use.
+
+    python retrieve_pydough.py
+
+Reads the question files, proves every program they bring along against its gold SQL, takes the key terms
+from each proven program's syntax tree, retrieves the manual's passages on them and writes
+training_data/stages/documented.jsonl, one line a question with its verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+
+from retriver.arguments import add_retrieval_arguments, documents
+from retriver.session import open_grounder
+from utils.core.arguments import add_run_arguments
+from utils.core.console import Progress, run_script
+from utils.core.freshness import input_state, is_current, record_state
+from utils.core.jsonl import read_records, to_line, whole_file
+from utils.core.paths import QUESTIONS_DIR, WorkDir
+from utils.core.questions import QuestionRow, question_files, read_questions
+from utils.core.records import Example
+from utils.core.settings import load_settings
+from utils.core.summary import FAULTS, exit_code, print_counts
+from utils.databases.arguments import add_database_arguments, entries_from
+from utils.databases.catalog import DatabaseEntry
+from utils.databases.entries import graph_names, input_files
+from utils.gemini.arguments import add_gemini_arguments, chosen_provider
+from utils.gemini.rows import run_rows
+from utils.generation.examples import CorpusProver
+from utils.programs.arguments import add_sandbox_arguments
+from utils.proof.runner import Prover
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of this script."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/*.csv but the basic questions)")
+    parser.add_argument(
+        "--provider",
+        choices=("corpus", "gemini"),
+        help="who writes the documentation: the manual's own words, or Gemini (default: gemini when a key is set)",
+    )
+    parser.add_argument(
+        "--output-md", type=Path, metavar="FILE", help="also write the documentation as Markdown to read"
+    )
+    add_database_arguments(parser)
+    add_retrieval_arguments(parser)
+    add_gemini_arguments(parser)
+    add_sandbox_arguments(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Prove and document all rows and write the stage's file."""
+    args = build_parser().parse_args(argv)
+    work = WorkDir(args.work_dir)
+    provider = chosen_provider(args.provider, load_settings())
+    files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
+    entries = entries_from(args, work)
+    rows = list(read_questions(files))
+    output = work.stage("documented")
+    model = args.model if provider == "gemini" else None
+    used = {row.question.db_name.lower() for row in rows}
+    inputs = [*files, *documents(args.docs), *input_files(entries, used)]
+    state = input_state(inputs, {"backend": args.backend, "model": model, "entries": repr(sorted(entries.items()))})
+    if args.force or not is_current(output, state):
+        asyncio.run(_document_all(args, provider, rows, entries, output))
+        done = "written"
+    else:
+        done = "up to date"
+    counts: Counter[str] = Counter()
+    for example in read_records(output, Example):
+        counts[example.status] += 1
+        if not example.accepted:
+            reason = example.detail or (example.verdict.detail if example.verdict else "")
+            print(f"{example.question_id}: {example.status}: {reason}", file=sys.stderr)
+    if done == "written" and not any(counts[status] for status in FAULTS - {"invalid", "gold_error"}):
+        record_state(output, state)
+    if args.output_md:
+        with whole_file(args.output_md) as stream:
+            stream.writelines(f"{example.documentation}\n\n---\n\n" for example in read_records(output, Example))
+    print_counts(f"stage 2: {output.name} {done}", counts)
+    return exit_code(counts, counts["accepted"], args.min_accepted, args.max_failures)
+
+
+async def _document_all(
+    args: argparse.Namespace, provider: str, rows: list[QuestionRow], entries: dict[str, DatabaseEntry], output: Path
+) -> None:
+    pydough_version = version("pydough")
+    work = WorkDir(args.work_dir)
+    with Prover(args.workers, args.timeout, args.memory_mb, work.cache / "verdicts.sqlite") as prover:
+        corpus = CorpusProver(prover, entries, pydough_version)
+        async with open_grounder(args, provider, load_settings(), pydough_version) as (grounder, engine):
+
+            async def document(row: QuestionRow) -> Example:
+                example = await corpus.prove(row)
+                if not example.accepted:
+                    return example
+                return await grounder.document(example, graph_names(corpus.entry(row.question)))
+
+            with whole_file(output) as stream, Progress("documentation", len(rows)) as progress:
+                stop = engine.stop if engine else None
+                async for _index, example in run_rows(rows, document, args.concurrency, on_stop=stop):
+                    stream.write(to_line(example))
+                    progress.advance()
+            print(f"proof: {prover.proven:,} programs run, {prover.kept:,} verdicts kept from earlier runs")
+            if engine:
+                print(f"Gemini: {engine.counts}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

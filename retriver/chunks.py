@@ -1,0 +1,133 @@
+"""Cut Markdown into chunks: each heading's own text, with the path of headings that leads to it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from utils.core.console import UserError
+from utils.core.fingerprint import fingerprint
+from utils.core.records import Record
+
+MAX_CHARACTERS = 1800
+PATH_SEPARATOR = " > "
+MARKDOWN_SUFFIXES = (".md", ".markdown")
+
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_FENCE_OPENS = re.compile(r"\s*(?:(`{3,})[^`]*|(~{3,}).*)$")
+# Link lists to the page's own sections and invisible marks: they name every operator and explain none
+_NAVIGATION = re.compile(r"\s*[-*+]\s+\[.*\]\(#[^)]*\)\s*$|\s*(?:(?:<!--.*?-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$")
+
+
+class Chunk(Record):
+    """The text under one heading (or a part of it, where it is long); ids survive edits of the text."""
+
+    chunk_id: str
+    file_name: str
+    path: str  # file and headings, such as "windows.md > Window functions > RANKING"
+    heading: str  # the last heading of the path; the file name before the first one
+    text: str
+
+
+@dataclass
+class _Section:
+    """A heading's own lines, cut into blocks that must stay whole."""
+
+    path: tuple[str, ...]
+    blocks: list[list[str]] = field(default_factory=list)
+
+    def add_line(self, line: str, starts_block: bool) -> None:
+        if starts_block or not self.blocks:
+            self.blocks.append([])
+        self.blocks[-1].append(line)
+
+    def texts(self) -> Iterator[str]:
+        """The section's text in parts of at most MAX_CHARACTERS, unless a single block is longer."""
+        part = ""
+        for block in ("\n".join(lines).strip("\n").rstrip() for lines in self.blocks):
+            if part and block and len(part) + 2 + len(block) > MAX_CHARACTERS:
+                yield part
+                part = block
+            else:
+                part = f"{part}\n\n{block}" if part and block else part or block
+        if part.strip():
+            yield part
+
+
+def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
+    """Cut one Markdown text; text before the first heading belongs to the file name alone.
+
+    A heading without text of its own gives no chunk, it stands in the paths below it. Tables of
+    contents, HTML comments and anchors are left out.
+    """
+    chunks = []
+    occurrences: Counter[str] = Counter()
+    for section in _sections(text):
+        path = PATH_SEPARATOR.join((file_name, *section.path))
+        heading = section.path[-1] if section.path else file_name
+        for part in section.texts():
+            chunk_id = fingerprint(file_name, path, occurrences[path])[:16]
+            occurrences[path] += 1
+            chunks.append(Chunk(chunk_id=chunk_id, file_name=file_name, path=path, heading=heading, text=part))
+    return chunks
+
+
+def chunk_folder(folder: Path) -> list[Chunk]:
+    """The chunks of every Markdown file under `folder` (hidden folders left out), in order of file name."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
+    visible = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    chunks = [chunk for path in visible for chunk in chunk_markdown(_read(path), path.relative_to(folder).as_posix())]
+    if not chunks:
+        raise UserError(f"{folder}: no text in Markdown files (*.md) there; name a folder that holds some with --docs")
+    return chunks
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
+
+
+def _sections(text: str) -> Iterator[_Section]:
+    headings: list[tuple[int, str]] = []
+    section = _Section(path=())
+    closing_fence: re.Pattern[str] | None = None
+    after_blank = after_code = False
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if closing_fence:
+            section.add_line(line, starts_block=False)
+            if closing_fence.match(line):
+                closing_fence, after_blank, after_code = None, False, True
+        elif not line.strip():
+            section.add_line(line, starts_block=False)
+            after_blank = True
+        elif opened := _FENCE_OPENS.match(line):
+            # Code stays with the paragraph that introduces it
+            section.add_line(line, starts_block=after_blank and after_code)
+            closing_fence = _closing_fence(opened[1] or opened[2])
+        elif found := _HEADING.match(line):
+            yield section
+            level = len(found[1])
+            headings = [above for above in headings if above[0] < level]
+            headings.append((level, _plain(found[2])))
+            section = _Section(path=tuple(title for _, title in headings))
+            after_blank = after_code = False
+        elif not _NAVIGATION.match(line):
+            section.add_line(line, starts_block=after_blank)
+            after_blank = after_code = False
+    yield section
+
+
+def _closing_fence(opening: str) -> re.Pattern[str]:
+    return re.compile(rf"\s*{re.escape(opening[0])}{{{len(opening)},}}\s*$")
+
+
+def _plain(heading: str) -> str:
+    """A heading without its Markdown dress: code ticks, bold, links, escapes."""
+    without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    without_bold = re.sub(r"\*\*(\w.*?)\*\*", r"\1", without_links)
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", without_bold.replace("`", "")).strip()

@@ -1,0 +1,146 @@
+"""Documentation made of passages: choosing them, putting them together, asking a model, checking what it wrote."""
+
+from __future__ import annotations
+
+import re
+
+from retriver.backend import Retriever
+from retriver.chunks import PATH_SEPARATOR
+from retriver.terms import is_operator_name
+from utils.core.records import Passage
+
+CANDIDATES_A_TERM = 4
+NAMED_IN_HEADING = 3  # a passage under a term's own heading explains it,
+NAMED_IN_TEXT = 1  # one that mentions it may
+
+_FENCED_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\1(?!`)", re.DOTALL)
+_CITATION = re.compile(r"\[(\d+(?:\s*[,;\u2013-]\s*\d+)*)\](?!\()")
+_OPERATOR_CALL = re.compile(r"(?<!\w)([A-Z][A-Z0-9_]*[A-Z0-9])\((?!e?s\))")
+
+_PROMPT = """\
+You write reference documentation for PyDough, a Python DSL for analytics. Write about this:
+
+{subject}
+
+Explain each of these, as far as the passages below do:
+{terms}
+
+The passages are all you may rely on:
+
+{passages}
+
+Rules:
+- State nothing that the passages do not say: no operator, method, argument or behaviour from anywhere else,
+  neither in prose nor in code.
+- End every statement with the number of the passage it rests on, such as [1] or [2][3]. Cite no other numbers.
+- Code goes into ```python blocks and uses only the syntax the passages show.
+- If the passages do not explain one of the terms, say in one line that the manual does not cover it.
+- Answer in Markdown, without a preamble.
+"""
+
+
+def passages_for_terms(retriever: Retriever, terms: list[str], limit: int) -> list[Passage]:
+    """At most `limit` passages that together cover as many of `terms` as possible, best first, none twice.
+
+    Greedy maximum coverage (Nemhauser, Wolsey, Fisher 1978): each step takes the passage that adds most,
+    a term in the passage's own heading counting three times one in its text. Passages that add nothing
+    are left out, so there may be fewer than `limit`.
+    """
+    candidates = _candidates(retriever, terms, limit)
+    strengths = {passage.passage_id: [_strength(term, passage) for term in terms] for passage in candidates}
+    covered = [0] * len(terms)
+    chosen: list[Passage] = []
+
+    def gain(passage: Passage) -> int:
+        return sum(max(0, new - old) for new, old in zip(strengths[passage.passage_id], covered, strict=True))
+
+    while candidates and len(chosen) < limit:
+        best = max(candidates, key=gain)  # the first, that is the best found, among equals
+        if gain(best) == 0:
+            break
+        chosen.append(best)
+        candidates.remove(best)
+        covered = [max(pair) for pair in zip(strengths[best.passage_id], covered, strict=True)]
+    return chosen
+
+
+def extractive_documentation(title: str, passages: list[Passage]) -> str:
+    """Markdown made of the passages' own text, each with where it stands; empty if there are none."""
+    if not passages:
+        return ""
+    sections = [
+        f"## {passage.path.split(PATH_SEPARATOR)[-1]}\n\n{passage.text.strip()}\n\nSource: {passage.path}"
+        for passage in passages
+    ]
+    return "\n\n".join([f"# {title}", *sections]) + "\n"
+
+
+def create_rag_prompt(subject: str, terms: list[str], passages: list[Passage]) -> str:
+    """The prompt that has a model write about `subject` from numbered `passages` alone."""
+    numbered = [
+        f"[{number}] {passage.path}\n{passage.text.strip()}" for number, passage in enumerate(passages, start=1)
+    ]
+    return _PROMPT.format(
+        subject=subject.strip(),
+        terms="\n".join(f"- `{term}`" for term in terms) or "- whatever the subject needs",
+        passages="\n\n".join(numbered) or "(none)",
+    )
+
+
+def unknown_citations(text: str, passages: list[Passage]) -> list[int]:
+    """Numbers that `text` cites in square brackets, outside code, and that no passage has."""
+    return sorted({number for number in _citations(text) if not 1 <= number <= len(passages)})
+
+
+def ungrounded_names(text: str, passages: list[Passage]) -> list[str]:
+    """Operators called in `text`, such as `BACK(`, in prose or code, that no passage mentions; sorted."""
+    called = set(_OPERATOR_CALL.findall(text))
+    known = set(re.findall(r"\w+", "\n".join(f"{passage.path}\n{passage.text}" for passage in passages)))
+    return sorted(called - known)
+
+
+def grounding_problems(text: str, passages: list[Passage]) -> list[str]:
+    """Why `text`, written by a model from `passages`, must not be stored; empty if nothing speaks against it."""
+    problems = []
+    if not text.strip():
+        return ["the text is empty"]
+    if not _citations(text):
+        problems.append("no passage is cited; every statement needs a number such as [1]")
+    if unknown := unknown_citations(text, passages):
+        problems.append(f"cited but not among the passages: {', '.join(f'[{number}]' for number in unknown)}")
+    if names := ungrounded_names(text, passages):
+        problems.append(f"named but in no passage: {', '.join(names)}")
+    return problems
+
+
+def _candidates(retriever: Retriever, terms: list[str], limit: int) -> list[Passage]:
+    """What is found for all terms together and for each alone, each passage once."""
+    queries = [" ".join(terms), *terms] if len(terms) > 1 else terms
+    found: dict[str, Passage] = {}
+    for query in queries:
+        for passage in retriever.search(query, max(limit, CANDIDATES_A_TERM)):
+            found.setdefault(passage.passage_id, passage)
+    return list(found.values())
+
+
+def _strength(term: str, passage: Passage) -> int:
+    mentions = _mention(term)
+    if mentions.search(passage.path.split(PATH_SEPARATOR)[-1]):
+        return NAMED_IN_HEADING
+    return NAMED_IN_TEXT if mentions.search(passage.text) else 0
+
+
+def _mention(term: str) -> re.Pattern[str]:
+    """How a text names `term`: an operator exactly, a word in either case and with an ending, a symbol as it is."""
+    if is_operator_name(term):
+        return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)")
+    if term.isidentifier():
+        stem = term.removesuffix("s") if len(term) > 3 else term
+        return re.compile(rf"(?<!\w){re.escape(stem)}\w{{0,3}}(?!\w)", re.IGNORECASE)
+    return re.compile(re.escape(term))
+
+
+def _citations(text: str) -> list[int]:
+    prose = _INLINE_CODE.sub(" ", _FENCED_CODE.sub(" ", text))
+    return [int(number) for found in _CITATION.finditer(prose) for number in re.findall(r"\d+", found[1])]

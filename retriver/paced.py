@@ -1,0 +1,31 @@
+"""A retriever whose searches are paced like every other request to a service."""
+
+from __future__ import annotations
+
+import asyncio
+
+from retriver.backend import Retriever
+from retriver.r2r_errors import R2RError
+from utils.core.records import Passage
+from utils.gemini.faults import Fault
+from utils.gemini.pacing import Pacer
+
+
+class PacedRetriever:
+    """Searches of a server from worker threads, spaced, bounded and retried by `pacer` on its event loop."""
+
+    def __init__(self, inner: Retriever, pacer: Pacer, loop: asyncio.AbstractEventLoop) -> None:
+        self._inner = inner
+        self._pacer = pacer
+        self._loop = loop
+
+    def search(self, query: str, limit: int) -> list[Passage]:
+        """As `Retriever.search`; call it from another thread than the loop's."""
+        attempt = self._pacer.run(lambda: asyncio.to_thread(self._inner.search, query, limit), _classify)
+        return asyncio.run_coroutine_threadsafe(attempt, self._loop).result()
+
+
+def _classify(error: BaseException) -> Fault:
+    if isinstance(error, R2RError) and error.retryable:
+        return Fault("r2r", str(error), retry=True)
+    return Fault("r2r", str(error), retry=False, stop=error if isinstance(error, R2RError) else None)

@@ -1,0 +1,215 @@
+"""R2R behind the retriever's interface: search on a server, and sending our chunks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import httpx
+from r2r import R2RClient, R2RException
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from retriver.chunks import Chunk
+from retriver.r2r_errors import R2RError, explain, not_r2r
+from retriver.r2r_settings import DEFAULT_SEARCH_SETTINGS, checked_search_settings
+from utils.core.console import UserError, remember_secret, with_progress
+from utils.core.fingerprint import fingerprint
+from utils.core.records import Passage
+from utils.core.settings import Settings
+
+DEFAULT_BASE = "http://localhost:7272"
+TIMEOUT_S = 60.0
+ATTEMPTS = 3
+DOCUMENTS_A_PAGE = 1000
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class IngestCounts:
+    """What one ingest did, in chunks."""
+
+    sent: int
+    replaced: int
+    unchanged: int
+    removed: int
+
+
+class R2RRetriever:
+    """An R2R server. Requests that fail for passing reasons are made up to ATTEMPTS times."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None,
+        search_settings: Mapping[str, Any] = DEFAULT_SEARCH_SETTINGS,
+        custom_client: httpx.Client | None = None,
+        first_wait_s: float = 0.5,
+    ) -> None:
+        """Check settings and address; nothing is sent yet. `custom_client` replaces the HTTP client."""
+        remember_secret(api_key)
+        self._search_settings = checked_search_settings(search_settings)
+        root = _root(base_url)
+        self._server = f"R2R at {_without_credentials(root)}"
+        self._has_key = bool(api_key)
+        self._client = R2RClient(base_url=root, timeout=TIMEOUT_S, custom_client=custom_client)
+        # The client reads the environment by itself; what we were given is what counts
+        self._client.unset_api_key()
+        if api_key:
+            self._client.set_api_key(_sendable(api_key))
+        self._retrying = Retrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(multiplier=first_wait_s, max=8),
+            retry=retry_if_exception(lambda error: isinstance(error, R2RError) and error.retryable),
+            reraise=True,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> R2RRetriever:
+        """The server that R2R_API_BASE names (else one on this machine), with R2R_API_KEY if set."""
+        key = settings.r2r_api_key.get_secret_value() if settings.r2r_api_key else None
+        return cls(settings.r2r_api_base or DEFAULT_BASE, key)
+
+    def search(self, query: str, limit: int) -> list[Passage]:
+        """At most `limit` passages, best first; raises R2RError if the server does not answer."""
+        if not query.strip() or limit < 1:
+            return []
+        settings = checked_search_settings({**self._search_settings, "limit": limit})
+        found = self._call(lambda: self._client.retrieval.search(query, search_settings=settings))
+        return [_passage(result) for result in (found.results.chunk_search_results or [])[:limit]]
+
+    def ingest(self, chunks: Iterable[Chunk], corpus: str) -> IngestCounts:
+        """Make the server hold exactly `chunks` under the name `corpus`; what is there unchanged is left alone.
+
+        Each chunk is a document of its own, so that one edited section is one replaced document. Stopped
+        half-way, it goes on where it was when run again. Raises R2RError if the server fails.
+        """
+        wanted = {_document_id(chunk, corpus): chunk for chunk in chunks}
+        present = self._documents_of(corpus)
+        stale = [document for document in present if document not in wanted]
+        to_send = [document for document, chunk in wanted.items() if present.get(document) != _content_hash(chunk)]
+        for document in with_progress(to_send, "sending chunks to R2R", total=len(to_send)):
+            if document in present:
+                self._delete(document)
+            self._create(document, wanted[document], corpus)
+        for document in stale:
+            self._delete(document)
+        replaced = sum(document in present for document in to_send)
+        return IngestCounts(len(to_send) - replaced, replaced, len(wanted) - len(to_send), len(stale))
+
+    def _documents_of(self, corpus: str) -> dict[UUID, str | None]:
+        """The documents of `corpus` with their content hash; None for one whose ingestion is not complete."""
+        found: dict[UUID, str | None] = {}
+        offset = 0
+        while True:
+            page = self._call(
+                partial(self._client.documents.list, offset=offset, limit=DOCUMENTS_A_PAGE, owner_only=True)
+            )
+            for document in page.results:
+                if document.metadata.get("corpus") == corpus:
+                    complete = document.ingestion_status.value == "success"
+                    found[document.id] = document.metadata.get("content_hash") if complete else None
+            offset += len(page.results)
+            if not page.results or offset >= page.total_entries:
+                return found
+
+    def _create(self, document: UUID, chunk: Chunk, corpus: str) -> None:
+        metadata = {
+            "title": chunk.path,
+            "path": chunk.path,
+            "chunk_id": chunk.chunk_id,
+            "content_hash": _content_hash(chunk),
+            "corpus": corpus,
+        }
+
+        def create() -> Any:
+            # Without orchestration the server answers when the chunk can be found, not when it is queued
+            return self._client.documents.create(
+                id=document, chunks=[_sent_text(chunk)], metadata=metadata, run_with_orchestration=False
+            )
+
+        try:
+            self._call(create)
+        except R2RError as error:
+            if not _is_conflict(error):
+                raise
+            # An attempt whose answer was lost had arrived, or another run is sending the same chunk
+            self._delete(document)
+            self._call(create)
+
+    def _delete(self, document: UUID) -> None:
+        self._call(lambda: self._client.documents.delete(document))
+
+    def _call(self, request: Callable[[], Answer]) -> Answer:
+        return self._retrying(self._call_once, request)
+
+    def _call_once(self, request: Callable[[], Answer]) -> Answer:
+        try:
+            return request()
+        except R2RException as error:
+            raise explain(error, self._server, self._has_key) from error
+        except (TypeError, ValueError) as error:  # no JSON, or JSON of another shape
+            raise not_r2r(self._server) from error
+
+
+def _is_conflict(error: R2RError) -> bool:
+    return isinstance(error.__cause__, R2RException) and error.__cause__.status_code == 409
+
+
+def _document_id(chunk: Chunk, corpus: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"{corpus}/{chunk.chunk_id}")
+
+
+def _content_hash(chunk: Chunk) -> str:
+    return fingerprint(chunk.path, chunk.text)
+
+
+def _sent_text(chunk: Chunk) -> str:
+    """A chunk as R2R embeds it: with its headings in front, which search measurably profits from."""
+    return _front(chunk.path) + chunk.text
+
+
+def _front(path: str) -> str:
+    return f"{path}\n\n"
+
+
+def _passage(result: Any) -> Passage:
+    """A search result as a passage; one that we did not ingest keeps its title and R2R's id."""
+    metadata = result.metadata
+    title = metadata.get("title")
+    # The server itself puts a document's title in front of what it found
+    text = result.text.removeprefix(f"Document Title: {title}\n\nText: ")
+    path = metadata.get("path") or title or f"document {result.document_id}"
+    return Passage(
+        passage_id=metadata.get("chunk_id") or str(result.id),
+        path=path,
+        text=text.removeprefix(_front(path)),
+        score=result.score or 0.0,
+    )
+
+
+def _root(base_url: str) -> str:
+    root = base_url.strip().rstrip("/").removesuffix("/v3")
+    try:
+        parts = urlsplit(root)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UserError(f"R2R_API_BASE: not a web address; expected something like {DEFAULT_BASE}")
+    return root
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _sendable(api_key: str) -> str:
+    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise UserError("R2R_API_KEY: holds blanks or characters that no HTTP header can carry; copy the key again")
+    return api_key

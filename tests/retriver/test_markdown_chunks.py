@@ -1,0 +1,144 @@
+"""Cutting Markdown: paths, ids, long sections; nothing lost, no code cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retriver.chunks import MAX_CHARACTERS, Chunk, chunk_folder, chunk_markdown
+from utils.core.console import UserError
+
+
+def paths(chunks: list[Chunk]) -> list[str]:
+    return [chunk.path for chunk in chunks]
+
+
+def test_each_heading_has_its_own_text_and_path(manual: Path) -> None:
+    chunks = chunk_folder(manual)
+    assert paths(chunks) == [
+        "collections.md > Collection methods > ORDER_BY",
+        "collections.md > Collection methods > TOP_K",
+        "collections.md > Collection methods > WHERE",
+        "windows.md",
+        "windows.md > Window functions",
+        "windows.md > Window functions > RANKING",
+        "windows.md > Window functions > RELSUM",
+    ]
+    assert chunks[3].text == "Window functions compare a row with the rows around it."
+    assert chunks[5].heading == "RANKING"
+    assert "# 1 is the best" in chunks[5].text
+
+
+def test_a_deeper_heading_ends_with_the_next_of_its_level_or_above() -> None:
+    text = "# A\na\n### B\nb\n## C\nc\n# D\nd"
+    assert paths(chunk_markdown(text, "f.md")) == ["f.md > A", "f.md > A > B", "f.md > A > C", "f.md > D"]
+
+
+def test_hashes_that_are_no_headings() -> None:
+    text = "# A\n\n#5 is a number\n\n    # indented code\n\n~~~sh\n# comment\n```\n# still code\n~~~\n\n```` md\n```\n# B\n```\n````\n"
+    (chunk,) = chunk_markdown(text, "f.md")
+    assert chunk.path == "f.md > A"
+    assert chunk.text == text.removeprefix("# A\n\n").rstrip()
+
+
+def test_a_fence_in_a_list_item_and_one_that_is_never_closed() -> None:
+    text = "# A\n\n- item\n\n      ```\n      # code\n      ```\n\n# B\n\n```\n# code to the end\n"
+    assert paths(chunk_markdown(text, "f.md")) == ["f.md > A", "f.md > B"]
+
+
+def test_heading_dress_is_taken_off() -> None:
+    text = "## `TOP_K` and **more** ##\nx\n## [Link](#l) \\_\\_len\\_\\_\ny\n## `**` (power)\nz"
+    assert [chunk.heading for chunk in chunk_markdown(text, "f.md")] == ["TOP_K and more", "Link __len__", "** (power)"]
+
+
+def test_tables_of_contents_and_anchors_are_left_out() -> None:
+    text = "# A\n\n<!-- TOC start -->\n\n- [B](#b)\n   * [C](#c)\n\n<!-- TOC end -->\n\n<a name='b'></a>\n\n# B\n\n- see [C](#c) too\n"
+    (chunk,) = chunk_markdown(text, "f.md")
+    assert (chunk.path, chunk.text) == ("f.md > B", "- see [C](#c) too")
+
+
+def test_long_sections_split_between_paragraphs_and_keep_code_with_its_introduction() -> None:
+    paragraph = "word " * 200  # 1,000 characters
+    code = "```python\n" + "x = 1\n\n" * 100 + "```"
+    text = f"# A\n\n{paragraph}\n\n{paragraph}\n\nFor example:\n\n{code}\n\n{code}\n"
+    parts = [chunk.text for chunk in chunk_markdown(text, "f.md")]
+    assert parts == [paragraph.strip(), f"{paragraph.strip()}\n\nFor example:\n\n{code}", code]
+
+
+def test_ids_survive_edits_and_tell_occurrences_apart() -> None:
+    before = chunk_markdown("# A\n\n## Example\none\n\n## Example\ntwo\n", "f.md")
+    after = chunk_markdown("new front\n\n# A\n\n## Example\none, edited\n\n## Example\ntwo\n", "f.md")
+    assert [chunk.chunk_id for chunk in after[1:]] == [chunk.chunk_id for chunk in before]
+    assert len({chunk.chunk_id for chunk in after}) == 3
+    assert chunk_markdown("# A\n\n## Example\none\n", "g.md")[0].chunk_id != before[0].chunk_id
+
+
+def test_folders_are_read_deeply_without_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.md", "sub/a.MD", ".git/c.md", "d.txt"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes("\ufeff# H\r\n\r\ntext\r\n".encode())
+    chunks = chunk_folder(tmp_path)
+    assert paths(chunks) == ["b.md > H", "sub/a.MD > H"]
+    assert chunks[0].text == "text"
+
+
+def test_folders_without_text_and_bad_encoding_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no text in Markdown files"):
+        chunk_folder(tmp_path / "missing")
+    (tmp_path / "latin.md").write_bytes(b"# caf\xe9\n")
+    with pytest.raises(UserError, match=r"latin\.md: not UTF-8 at byte 5"):
+        chunk_folder(tmp_path)
+
+
+# Properties: pieces whose fate is known by construction
+
+words = st.text(alphabet="abc#`~ *-[]()<>!.é\t", min_size=1, max_size=40).map(lambda text: f"w{text.replace('`', '')}w")
+paragraphs = st.lists(words, min_size=1, max_size=30).map("\n".join)
+headings = st.builds(
+    lambda level, title: f"{'#' * level} T{title}", st.integers(1, 6), st.text(alphabet="abc ", max_size=5)
+)
+code = st.lists(st.sampled_from(["# no heading", "", "x = 1", "~~~", "- [a](#a)", "y" * 300]), max_size=12).map(
+    lambda lines: "\n".join(["```python", *lines, "```"])
+)
+documents = st.lists(
+    st.one_of(
+        st.tuples(st.just("text"), paragraphs),
+        st.tuples(st.just("heading"), headings),
+        st.tuples(st.just("code"), code),
+    ),
+    max_size=25,
+)
+
+
+def lines_with_text(text: str) -> list[str]:
+    return [line.rstrip() for line in text.split("\n") if line.strip()]
+
+
+@given(documents)
+def test_no_text_is_lost_nor_reordered(pieces: list[tuple[str, str]]) -> None:
+    chunks = chunk_markdown("\n\n".join(text for _, text in pieces), "f.md")
+    expected = lines_with_text("\n".join(text for kind, text in pieces if kind != "heading"))
+    assert lines_with_text("\n".join(chunk.text for chunk in chunks)) == expected
+
+
+@given(documents)
+def test_code_blocks_stay_whole_and_chunks_short(pieces: list[tuple[str, str]]) -> None:
+    chunks = chunk_markdown("\n\n".join(text for _, text in pieces), "f.md")
+    for kind, text in pieces:
+        assert kind != "code" or any(text in chunk.text for chunk in chunks)
+    longest_piece = max((len(text) for _, text in pieces), default=0)
+    for chunk in chunks:
+        assert chunk.text.count("```") % 2 == 0
+        # one paragraph with the code it introduces may be longer than the limit
+        assert len(chunk.text) <= max(MAX_CHARACTERS, 2 * longest_piece + 2)
+
+
+@given(st.text())
+def test_any_text_gives_chunks_with_distinct_ids(text: str) -> None:
+    chunks = chunk_markdown(text, "f.md")
+    assert len({chunk.chunk_id for chunk in chunks}) == len(chunks)
+    assert all(chunk.text.strip() and chunk.path.startswith("f.md") for chunk in chunks)

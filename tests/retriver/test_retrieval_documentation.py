@@ -1,0 +1,110 @@
+"""Choosing passages for terms, and the gate on what a model wrote from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retriver.documentation import (
+    create_rag_prompt,
+    extractive_documentation,
+    grounding_problems,
+    passages_for_terms,
+    ungrounded_names,
+    unknown_citations,
+)
+from retriver.index import EmbeddedIndex, open_index
+from utils.core.records import Passage
+
+PASSAGES = [
+    Passage(passage_id="1", path="windows.md > RANKING", text="`RANKING(by=...)` gives the position."),
+    Passage(passage_id="2", path="methods.md > TOP_K", text="Keeps the first few: `orders.TOP_K(3, by=total.DESC())`"),
+]
+
+
+@pytest.fixture
+def index(manual: Path, tmp_path: Path) -> EmbeddedIndex:
+    return open_index(manual, tmp_path / "cache")
+
+
+def headings(passages: list[Passage]) -> list[str]:
+    return [passage.path.split(" > ")[-1] for passage in passages]
+
+
+def test_every_term_gets_the_passage_that_explains_it(index: EmbeddedIndex) -> None:
+    # TOP_K's section also mentions RANKING, which must not stand in for RANKING's own
+    chosen = headings(passages_for_terms(index, ["TOP_K", "RANKING", "ORDER_BY"], limit=5))
+    assert sorted(chosen) == ["ORDER_BY", "RANKING", "TOP_K"]
+    assert chosen[0] == "TOP_K"  # it covers two
+
+
+def test_with_little_room_as_many_terms_as_possible_are_covered(index: EmbeddedIndex) -> None:
+    assert headings(passages_for_terms(index, ["WHERE", "==", "ORDER_BY"], limit=1)) == ["WHERE"]
+
+
+def test_nothing_that_adds_nothing(index: EmbeddedIndex) -> None:
+    assert headings(passages_for_terms(index, ["RELSUM"], limit=5)) == ["RELSUM"]
+    assert passages_for_terms(index, ["NO_SUCH_THING"], limit=5) == []
+    assert passages_for_terms(index, [], limit=5) == []
+    assert passages_for_terms(index, ["RELSUM"], limit=0) == []
+
+
+def test_an_operator_is_not_the_word_it_looks_like(index: EmbeddedIndex) -> None:
+    assert passages_for_terms(index, ["RANK"], limit=5) == []
+    assert headings(passages_for_terms(index, ["rank"], limit=1)) == ["RANKING"]
+
+
+def test_extractive_documentation_says_where_each_passage_stands() -> None:
+    text = extractive_documentation("Best orders", PASSAGES)
+    assert text.startswith(
+        "# Best orders\n\n## RANKING\n\n`RANKING(by=...)` gives the position.\n\nSource: windows.md > RANKING\n\n## TOP_K"
+    )
+    assert extractive_documentation("Best orders", []) == ""
+
+
+def test_the_prompt_names_terms_and_numbers_passages() -> None:
+    prompt = create_rag_prompt("result = orders.TOP_K(3, by={x})", ["TOP_K", "RANKING"], PASSAGES)
+    assert "result = orders.TOP_K(3, by={x})" in prompt
+    assert "- `TOP_K`\n- `RANKING`" in prompt
+    assert "[1] windows.md > RANKING\n`RANKING(by=...)`" in prompt
+    assert "[2] methods.md > TOP_K" in prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("Right [1], and [2][1].", []),
+        ("Wrong [3]. Also [0], [1, 7] and [2-4].", [0, 3, 4, 7]),
+        ("Slices are code: `name[5]`, ``x[6]``\n\n```python\nname[7]\n```\n\nand [8]", [8]),
+        ("A link [9](http://x) and a stray ` then [1].\n\nMore ` [4]", [4]),
+        ("~~~\ncode never closed [5]", []),
+    ],
+)
+def test_unknown_citations(text: str, unknown: list[int]) -> None:
+    assert unknown_citations(text, PASSAGES) == unknown
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Use `orders.TOP_K(3)` or RANKING(by=x).", []),
+        ("`BACK(1)` goes up.\n\n```python\nx.PARTITION(a, by=b).TOP_K(1)\n```", ["BACK", "PARTITION"]),
+        ("`RANK(x)` is not RANKING", ["RANK"]),
+        ("KPI(s) and SQL (the language), NULL", []),
+    ],
+)
+def test_ungrounded_names(text: str, names: list[str]) -> None:
+    assert ungrounded_names(text, PASSAGES) == names
+
+
+def test_the_gate_tells_all_reasons() -> None:
+    assert grounding_problems("It ranks, see `RANKING(by=x)` [1].", PASSAGES) == []
+    assert grounding_problems("   ", PASSAGES) == ["the text is empty"]
+    assert grounding_problems("It ranks.", PASSAGES) == [
+        "no passage is cited; every statement needs a number such as [1]"
+    ]
+    assert grounding_problems("`BACK(2)` [4]", PASSAGES) == [
+        "cited but not among the passages: [4]",
+        "named but in no passage: BACK",
+    ]

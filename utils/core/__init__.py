@@ -1,0 +1,1 @@
+"""What every room uses: settings, records, JSONL files, questions, console."""

@@ -1,0 +1,20 @@
+"""The flags that all four scripts have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from utils.core.paths import DEFAULT_WORK_DIR
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, questions_help: str) -> None:
+    """Add --questions, --work-dir, --min-accepted, --max-failures and --force."""
+    add = parser.add_argument
+    add("--questions", type=Path, nargs="+", metavar="FILE", help=questions_help)
+    add("--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of all built files (default training_data)")
+    add(
+        "--min-accepted", type=int, default=1, metavar="N", help="exit 1 with fewer accepted rows (default %(default)s)"
+    )
+    add("--max-failures", type=int, default=0, metavar="N", help="exit 1 with more failed rows (default %(default)s)")
+    add("--force", action="store_true", help="do the work again even when nothing has changed")

@@ -1,0 +1,42 @@
+"""Where things stand: tracked inputs in the project, built outputs in one work folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+QUESTIONS_DIR = PROJECT_ROOT / "training_data" / "questions"
+GRAPHS_DIR = PROJECT_ROOT / "graphs"
+KNOWLEDGE_DIR = PROJECT_ROOT / "retriver" / "knowledge"
+DEFAULT_WORK_DIR = PROJECT_ROOT / "training_data"
+
+
+@dataclass(frozen=True)
+class WorkDir:
+    """The folder of everything built: `databases/`, `stages/`, `sft/`, `cache/`.
+
+    Example: `WorkDir(Path("training_data")).stage("generated")` is
+    `training_data/stages/generated.jsonl`.
+    """
+
+    root: Path = DEFAULT_WORK_DIR
+
+    @property
+    def databases(self) -> Path:
+        """Embedded databases."""
+        return self.root / "databases"
+
+    @property
+    def cache(self) -> Path:
+        """What can be deleted and built again: the retrieval index, the ledger's verdicts."""
+        return self.root / "cache"
+
+    @property
+    def sft(self) -> Path:
+        """Released sets, one folder a version, and `latest`."""
+        return self.root / "sft"
+
+    def stage(self, name: str) -> Path:
+        """The JSONL file of one stage."""
+        return self.root / "stages" / f"{name}.jsonl"

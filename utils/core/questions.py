@@ -1,0 +1,76 @@
+"""Read questions from CSV or JSONL; a row at fault is told with its place and costs only itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from utils.core.console import UserError
+from utils.core.records import Question
+from utils.core.tables import read_table
+
+BUSINESS_COLUMNS = ("question_id", "db_name", "question")
+LANGUAGE_COLUMNS = ("question_id", "question")
+
+
+@dataclass(frozen=True)
+class QuestionRow:
+    """One row read: the question, and what is wrong with it ("" when nothing is)."""
+
+    question: Question
+    problem: str = ""
+
+
+def read_questions(paths: Iterable[Path], required: tuple[str, ...] = BUSINESS_COLUMNS) -> Iterator[QuestionRow]:
+    """Yield every row of the files, in order.
+
+    Optional columns: definitions, gold_sql, pydough, tags (separated by `;`), is_benchmark.
+    Raises UserError when a file cannot be read as a table; a bad row is yielded with its problem.
+    """
+    first_place: dict[str, str] = {}
+    for path in paths:
+        for line, row in read_table(path, required):
+            place = f"{path.name}:{line}"
+            question = _question(row, place)
+            problem = _problem(question, required, first_place)
+            first_place.setdefault(question.question_id, place)
+            yield QuestionRow(question, f"{path}:{line}: {problem}" if problem else "")
+
+
+def question_files(given: list[Path] | None, default_dir: Path, exclude: str = "") -> list[Path]:
+    """The files named, or every CSV of the default folder but `exclude`; raises UserError when there is none."""
+    paths = given or sorted(path for path in default_dir.glob("*.csv") if path.name != exclude)
+    if not paths:
+        raise UserError(f"{default_dir}: no question files (*.csv); name some with --questions FILE")
+    return paths
+
+
+def _question(row: dict[str, Any], place: str) -> Question:
+    def text(name: str) -> str:
+        value = row.get(name)
+        return "" if value is None else str(value).strip()
+
+    tags = row.get("tags")
+    return Question(
+        question_id=text("question_id"),
+        db_name=text("db_name"),
+        question=text("question"),
+        definitions=text("definitions"),
+        gold_sql=text("gold_sql") or None,
+        pydough=text("pydough") or None,
+        tags=[str(tag) for tag in tags] if isinstance(tags, list) else [tag for tag in text("tags").split(";") if tag],
+        is_benchmark=text("is_benchmark").lower() in ("true", "1", "yes"),
+        source=place,
+    )
+
+
+def _problem(question: Question, required: tuple[str, ...], first_place: dict[str, str]) -> str:
+    for name in required:
+        if not getattr(question, name):
+            return f"column '{name}' is empty; every row needs one"
+    if question.question_id in first_place:
+        first = first_place[question.question_id]
+        return f"duplicate question_id '{question.question_id}' (first in {first}); ids must be unique"
+    return ""

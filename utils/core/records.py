@@ -1,0 +1,104 @@
+"""The records that flow through the pipeline; the same on disk (one JSON object a line) and in memory."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+VerdictStatus = Literal[
+    "match",  # same rows as the gold SQL
+    "mismatch",  # ran, but gave something else
+    "code_error",  # does not parse, compile or run
+    "gold_error",  # the gold SQL itself does not run
+    "unsafe",  # not on the allow-list; never run
+    "timeout",  # stopped at the time limit
+    "degenerate",  # gold gives nothing (no rows, or only nulls), so nothing is proven
+    "infra_error",  # the fault is the machine's or the configuration's, not the program's
+]
+Tier = Literal["gold", "vote", "doc"]
+
+
+class Record(BaseModel):
+    """Base of all records: unknown fields are an error, so that a stale file is noticed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Question(Record):
+    """A business question about one database, or (db_name "") about the language itself."""
+
+    question_id: str
+    db_name: str
+    question: str
+    definitions: str = ""  # terms the question uses, such as "AR = ..."
+    gold_sql: str | None = None
+    pydough: str | None = None  # the corpus' own program, where it has one
+    tags: list[str] = Field(default_factory=list)
+    is_benchmark: bool = False
+    source: str = ""  # file name and line, such as "broker.csv:12"
+
+    @property
+    def asked(self) -> str:
+        """The question with its definitions, as a user turn opens."""
+        return f"{self.question}\n\nDefinitions: {self.definitions}" if self.definitions else self.question
+
+
+class Verdict(Record):
+    """What proof found out about one program."""
+
+    status: VerdictStatus
+    detail: str = ""  # one line: the error, or what differs
+    instances_passed: int = 0
+    instances_tried: int = 0
+    ms: float = 0.0
+
+
+class Passage(Record):
+    """One retrieved piece of a document, and where it stands."""
+
+    passage_id: str
+    path: str  # file and headings, such as "windows.md > Windows > RANKING"
+    text: str
+    score: float = 0.0
+
+
+class Answer(Record):
+    """A basic question about the language and its grounded answer (stage 1's output line)."""
+
+    question_id: str
+    question: str
+    tags: list[str] = Field(default_factory=list)
+    source: str = ""
+    status: Literal["answered", "no_passages", "rejected", "invalid", "error"]
+    detail: str = ""
+    answer: str = ""
+    passages: list[Passage] = Field(default_factory=list)
+    origin: str = ""  # "extractive", or the model that wrote it
+    pydough_version: str = ""
+
+
+class Example(Question):
+    """A question with its program and verdict (output line of stages 2 and 3).
+
+    `status` is "accepted" when the program is proven; else the verdict's status, or
+    "invalid" (the row itself is wrong), "no_program" (nobody has written one yet),
+    "call_failed" (the model did not answer).
+    """
+
+    status: str
+    detail: str = ""
+    program: str | None = None
+    verdict: Verdict | None = None
+    tier: Tier | None = None
+    key_terms: list[str] = Field(default_factory=list)
+    documentation: str = ""
+    passages: list[Passage] = Field(default_factory=list)
+    origin: str = ""  # "corpus", or model and attempt, such as "gemini-2.5-flash#2"
+    attempts: int = 0
+    pydough_version: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the row may enter the training set."""
+        return self.status == "accepted"

@@ -1,0 +1,1 @@
+"""Embedded databases: build them, name them, connect read-only, check graphs against data."""

@@ -1,0 +1,93 @@
+"""Read-only connections to SQLite and DuckDB files named by a SQLAlchemy URL."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import duckdb
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from utils.core.console import UserError
+from utils.core.fingerprint import file_fingerprint, fingerprint
+
+Dialect = Literal["sqlite", "duckdb"]
+DUCKDB_SETTINGS = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "temp_directory": "",
+    "memory_limit": "2GB",
+    "threads": "1",
+    "lock_configuration": "true",
+}
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise UserError(f"database URL {url!r}: not a URL; expected sqlite:////path or duckdb:////path") from error
+
+
+def dialect_of(url: str) -> Dialect:
+    """The engine behind a URL; raises UserError for any but SQLite and DuckDB."""
+    backend = _parsed(url).get_backend_name()
+    for dialect in get_args(Dialect):
+        if dialect == backend:
+            return dialect
+    raise UserError(f"database URL {backend}://...: only sqlite:////path and duckdb:////path can be read here")
+
+
+def database_path(url: str) -> Path:
+    """The existing file a URL names; raises UserError where there is none, or where it is being written."""
+    dialect_of(url)
+    name = _parsed(url).database
+    if not name or name == ":memory:":
+        raise UserError(f"database URL {url}: names no file; expected a path, such as sqlite:////path/to/file.sqlite")
+    path = Path(name).absolute()
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such database; build ours with `python -m utils.databases.build`, or correct --database"
+        )
+    log = path.with_name(path.name + "-wal")
+    if log.is_file() and log.stat().st_size:
+        raise UserError(f"{log}: changes are not yet in the database file; close what writes it, then run again")
+    return path
+
+
+def connect_read_only(url: str) -> Any:
+    """A DB-API connection that can change neither this database nor any other file.
+
+    Raises UserError for a missing file or one that the engine cannot open.
+    """
+    path = database_path(url)
+    try:
+        return _connect_sqlite(path) if dialect_of(url) == "sqlite" else _connect_duckdb(path)
+    except (sqlite3.Error, duckdb.Error) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be opened as {dialect_of(url)} ({reason}); check file and URL") from error
+
+
+def _connect_sqlite(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
+    try:
+        # mode=ro protects this file only: without a limit, ATTACH and VACUUM INTO would create others
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(path), read_only=True, config=dict(DUCKDB_SETTINGS))
+
+
+def database_fingerprint(url: str) -> str:
+    """A hash of engine and file content: equal content, equal hash, wherever the file stands."""
+    return fingerprint(dialect_of(url), file_fingerprint(database_path(url)))

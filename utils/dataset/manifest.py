@@ -1,0 +1,99 @@
+"""The manifest of a version: what went in, what came out, with what; its counts add up."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+from utils.core.fingerprint import file_fingerprint
+from utils.core.jsonl import read_json_lines, whole_file
+from utils.core.paths import WorkDir
+from utils.databases.catalog import DatabaseEntry
+from utils.dataset.release import ReleaseCounts, ReleaseSettings
+from utils.dataset.versions import MANIFEST
+from utils.programs.terms import operators
+
+RELEASE_STAGE = "4 merge_schema_data"
+_PACKAGES = ("pydough", "sqlglot", "duckdb", "google-genai", "r2r", "pandas")
+_STAGES = {
+    "1 basicQ_retrieve_pydough": "basicq",
+    "2 retrieve_pydough": "documented",
+    "3 generate_finetuning_data_gemini": "generated",
+}
+
+
+def build_manifest(
+    version: str,
+    folder: Path,
+    counts: ReleaseCounts,
+    settings: ReleaseSettings,
+    inputs: Iterable[Path],
+    entries: Mapping[str, DatabaseEntry],
+    work: WorkDir,
+) -> dict[str, Any]:
+    """The manifest of the files just written into `folder`; raises RuntimeError if a stage's counts do not add up."""
+    stages = {title: stage_counts(work.stage(name)) for title, name in _STAGES.items() if work.stage(name).is_file()}
+    stages[RELEASE_STAGE] = _with_total(counts.rows)
+    stages["4 basicq"] = _with_total(counts.answers)
+    if counts.rows.total() != stages["3 generate_finetuning_data_gemini"]["rows"]:
+        raise RuntimeError(f"{counts.rows.total()} rows decided, but the stage before wrote another number")
+    names = sorted({name for name, _side in counts.written})
+    return {
+        "version": version,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "counts": stages,
+        "databases": {name: {side: counts.written[name, side] for side in ("train", "validation")} for name in names},
+        "operators": _operators(folder),
+        "settings": asdict(settings),
+        "sessions": {
+            name: {"graph": entry.graph_name, "now": entry.now, "configs": entry.configs}
+            for name, entry in sorted(entries.items())
+        },
+        "versions": {"python": platform.python_version(), **{name: package_version(name) for name in _PACKAGES}},
+        "inputs": {path.name: file_fingerprint(path) for path in sorted(inputs)},
+        "files": {path.name: file_entry(path) for path in sorted(folder.glob("*.jsonl"))},
+    }
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest; do it last, so that its existence means the version is complete."""
+    with whole_file(folder / MANIFEST) as stream:
+        json.dump(manifest, stream, indent=2, ensure_ascii=False)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a complete version."""
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return manifest
+
+
+def stage_counts(path: Path) -> dict[str, int]:
+    """How many lines of a stage's file have which status, and `rows`, their sum."""
+    return _with_total(Counter(str(line.get("status")) for _number, line in read_json_lines(path)))
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """Lines, bytes and SHA-256 of a written file."""
+    with open(path, "rb") as stream:
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
+    return {"rows": lines, "bytes": path.stat().st_size, "sha256": file_fingerprint(path)}
+
+
+def _with_total(counts: Counter[str]) -> dict[str, int]:
+    return {"rows": counts.total(), **dict(sorted(counts.items()))}
+
+
+def _operators(folder: Path) -> dict[str, int]:
+    """In how many written programs each operator and method occurs, most frequent first."""
+    found: Counter[str] = Counter()
+    for name in ("train", "validation"):
+        for _number, line in read_json_lines(folder / f"{name}.jsonl"):
+            found.update(operators(line["contents"][-1]["parts"][0]["text"]))
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,91 @@
+"""What the Google Gen AI SDK's errors mean, and what the user can do about those that will not pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from google.auth.exceptions import GoogleAuthError
+from google.genai.errors import APIError, UnknownApiResponseError
+from pydantic import ValidationError
+
+from utils.core.console import Interrupted, UserError
+from utils.gemini.faults import Fault, fault_for_status, fault_for_transport, one_line, retry_after_s
+
+_QUOTA_ZONE = ZoneInfo("America/Los_Angeles")  # daily quotas start anew at midnight there
+_REMEDIES = {
+    400: "change the request: model, parameters or prompt length",
+    401: "check GOOGLE_API_KEY, or for Vertex AI run `gcloud auth application-default login`",
+    403: "check that the key or account may use this model and that the API is enabled for its project",
+    404: "check the model's name (--model) and, for Vertex AI, GCP_PROJECT and GCP_PROJECT_LOCATION",
+}
+
+
+def classify(error: BaseException) -> Fault:
+    """The fault behind an error raised by the SDK; see `Pacer.run`."""
+    if isinstance(error, APIError):
+        return _api_fault(error)
+    if isinstance(error, json.JSONDecodeError | UnknownApiResponseError | ValidationError):
+        return Fault("bad_json", f"the answer is not the JSON expected: {one_line(error)}", retry=True)
+    if isinstance(error, GoogleAuthError):
+        return _credentials_fault(error)
+    return fault_for_transport(error) or Fault("unexpected", one_line(error), retry=False)
+
+
+def next_daily_quota(now: datetime) -> datetime:
+    """When daily quotas start anew after `now`, in UTC."""
+    tomorrow = now.astimezone(_QUOTA_ZONE).date() + timedelta(days=1)
+    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=_QUOTA_ZONE).astimezone(UTC)
+
+
+def _api_fault(error: APIError) -> Fault:
+    code = int(error.code or 0)
+    message = one_line(error.message or error.status or "no message")
+    if code == 429 and any("perday" in quota.lower() for quota in _quota_ids(error)):
+        back = next_daily_quota(datetime.now(UTC))
+        stop = Interrupted(
+            f"the daily quota is spent ({message}); run the same command again after {back:%Y-%m-%d %H:%M} UTC"
+        )
+        return Fault("daily_quota", message, retry=False, stop=stop)
+    fault = fault_for_status(code, message, wait_s=_wait_s(error))
+    if fault.retry:
+        return fault
+    remedy = _REMEDIES.get(code, _REMEDIES[400])
+    if "API_KEY_INVALID" in _reasons(error):
+        remedy = _REMEDIES[401]
+    return Fault(
+        fault.kind, fault.detail, retry=False, stop=UserError(f"Gemini refused the request: {fault.detail}; {remedy}")
+    )
+
+
+def _credentials_fault(error: GoogleAuthError) -> Fault:
+    detail = one_line(error)
+    if error.retryable:
+        return Fault("dropped", detail, retry=True)
+    stop = UserError(f"Vertex AI: no usable Google credentials ({detail}); {_REMEDIES[401]}")
+    return Fault("refused", detail, retry=False, stop=stop)
+
+
+def _details(error: APIError) -> Iterator[dict[str, Any]]:
+    body = error.details.get("error", error.details) if isinstance(error.details, dict) else {}
+    found = body.get("details") if isinstance(body, dict) else None
+    return (item for item in found or [] if isinstance(item, dict))
+
+
+def _quota_ids(error: APIError) -> list[str]:
+    violations = [violation for item in _details(error) for violation in item.get("violations") or []]
+    return [str(violation.get("quotaId", "")) for violation in violations if isinstance(violation, dict)]
+
+
+def _reasons(error: APIError) -> list[str]:
+    return [str(item.get("reason", "")) for item in _details(error)]
+
+
+def _wait_s(error: APIError) -> float | None:
+    delays = [str(item["retryDelay"]) for item in _details(error) if "retryDelay" in item]
+    waits = [float(delay[:-1]) for delay in delays if delay.endswith("s") and delay[:-1].replace(".", "", 1).isdigit()]
+    header = retry_after_s(getattr(error.response, "headers", None))
+    return max([*waits, *([] if header is None else [header])], default=None)

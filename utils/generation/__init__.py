@@ -1,0 +1,1 @@
+"""From a question to a proven program: prompts, candidates, proof, repair."""

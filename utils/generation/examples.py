@@ -1,0 +1,69 @@
+"""Rows of stages 2 and 3: what a verdict makes of a question, and the corpus' own programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from utils.core.console import UserError
+from utils.core.questions import QuestionRow
+from utils.core.records import Example, Question, Verdict
+from utils.databases.catalog import DatabaseEntry, find_entry
+from utils.proof.prove import ProofTask
+from utils.proof.runner import Prover
+
+CORPUS = "corpus"
+
+
+def proven_or_not(
+    question: Question, program: str | None, verdict: Verdict, origin: str, attempts: int, pydough_version: str
+) -> Example:
+    """The example that a verdict makes of a question and its program."""
+    accepted = verdict.status == "match"
+    return Example(
+        **question.model_dump(),
+        status="accepted" if accepted else verdict.status,
+        program=program,
+        verdict=verdict,
+        tier="gold" if accepted else None,
+        origin=origin,
+        attempts=attempts,
+        pydough_version=pydough_version,
+    )
+
+
+def unproven(question: Question, status: str, detail: str, origin: str = "", attempts: int = 0) -> Example:
+    """A row without a verdict, with the reason."""
+    return Example(**question.model_dump(), status=status, detail=detail, origin=origin, attempts=attempts)
+
+
+class CorpusProver:
+    """Proves the programs that the question files bring along."""
+
+    def __init__(self, prover: Prover, entries: Mapping[str, DatabaseEntry], pydough_version: str) -> None:
+        self._prover = prover
+        self._entries = entries
+        self._pydough_version = pydough_version
+
+    def entry(self, question: Question) -> DatabaseEntry:
+        """The question's database; raises UserError when it is unknown."""
+        return find_entry(self._entries, question.db_name)
+
+    async def prove(self, row: QuestionRow) -> Example:
+        """The row with its verdict; a row at fault, or without a program or gold SQL, keeps its reason."""
+        question = row.question
+        if row.problem:
+            return unproven(question, "invalid", row.problem)
+        try:
+            entry = self.entry(question)
+        except UserError as error:
+            return unproven(question, "invalid", f"{question.source}: {error}")
+        if not question.gold_sql:
+            return unproven(question, "no_gold", "no gold SQL to prove a program against; add column gold_sql")
+        if not question.pydough:
+            return unproven(
+                question, "no_program", "nobody has written a program yet; `--provider gemini` asks for one"
+            )
+        verdict = await self._prover.prove_one(
+            ProofTask(question.question_id, question.pydough, question.gold_sql, entry)
+        )
+        return proven_or_not(question, question.pydough, verdict, CORPUS, 1, self._pydough_version)

@@ -1,0 +1,126 @@
+"""Worker processes for programs nobody has vetted: apart from the run, limited, replaceable.
+
+A worker has no environment variables, swallows what is printed, and cannot take more than
+its share of memory and time; one that hangs or dies costs the task it had, and is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import resource
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+DEFAULT_LIMIT_S = 30.0
+DEFAULT_MEMORY_MB = 4096
+_FILE_SIZE_LIMIT = 0  # a worker writes no file
+_OPEN_FILES_LIMIT = 256
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Task, Result]):
+    """What came of one task: its result, or why there is none."""
+
+    task: Task
+    result: Result | None = None
+    failure: Literal["timeout", "crash", "error"] | None = None
+    detail: str = ""
+
+
+def default_workers() -> int:
+    """One worker a core this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Sandbox(Generic[Task, Result]):
+    """A pool of confined worker processes that all run one `function` (importable, picklable).
+
+    `limit_s` is wall seconds a task, `memory_mb` the address space of a worker. Use as a context manager.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Task], Result],
+        workers: int | None = None,
+        limit_s: float = DEFAULT_LIMIT_S,
+        memory_mb: int = DEFAULT_MEMORY_MB,
+    ) -> None:
+        self._function = function
+        self._workers = workers or default_workers()
+        self._limit_s = limit_s
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([function.__module__])
+        self._pool = ProcessPool(self._workers, context=context, initializer=_confine, initargs=(memory_mb,))
+
+    def __enter__(self) -> Sandbox[Task, Result]:
+        return self
+
+    def __exit__(self, exception_type: type[BaseException] | None, *_: object) -> None:
+        if exception_type is None:
+            self._pool.close()
+        else:
+            self._pool.stop()
+        self._pool.join()
+
+    def run(self, task: Task) -> Pending[Task, Result]:
+        """Start one task."""
+        return Pending(task, self._pool.schedule(self._function, args=(task,), timeout=self._limit_s))
+
+    def map(self, tasks: Iterable[Task]) -> Iterator[Outcome[Task, Result]]:
+        """Outcomes in the order of tasks; at most four tasks a worker are in flight, so memory stays flat."""
+        waiting: deque[Pending[Task, Result]] = deque()
+        for task in tasks:
+            waiting.append(self.run(task))
+            if len(waiting) >= self._workers * 4:
+                yield waiting.popleft().outcome()
+        while waiting:
+            yield waiting.popleft().outcome()
+
+
+@dataclass(frozen=True)
+class Pending(Generic[Task, Result]):
+    """A task under way."""
+
+    task: Task
+    future: ProcessFuture
+
+    def outcome(self) -> Outcome[Task, Result]:
+        """Wait for the task; a fault of the task is an outcome, not an exception."""
+        try:
+            return Outcome(self.task, result=self.future.result())
+        except FutureTimeoutError:
+            return Outcome(self.task, failure="timeout", detail="stopped at the wall-clock limit")
+        except ProcessExpired as error:
+            return Outcome(self.task, failure="crash", detail=f"the worker process died (exit code {error.exitcode})")
+        except MemoryError:
+            return Outcome(self.task, failure="crash", detail="out of memory")
+        except Exception as error:  # whatever a task raises belongs to that task alone
+            told = " ".join(str(error).split())[:500]
+            return Outcome(self.task, failure="error", detail=f"{type(error).__name__}: {told}")
+
+    async def outcome_async(self) -> Outcome[Task, Result]:
+        """`outcome` for an event loop."""
+        return await asyncio.to_thread(self.outcome)
+
+
+def _confine(memory_mb: int) -> None:
+    """Initialise a worker: limits first, then nothing left to read or to print to."""
+    limit = memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE_LIMIT, _FILE_SIZE_LIMIT))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES_LIMIT, _OPEN_FILES_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.environ.clear()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)

@@ -1,0 +1,64 @@
+"""Find the one program in what a model or a person wrote."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+ANSWER_VARIABLE = "result"
+_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+-]*)[ \t]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
+
+
+class ProgramError(Exception):
+    """The text holds no single program that parses and assigns `result`."""
+
+
+def code_blocks(text: str) -> list[str]:
+    """The bodies of all fenced code blocks of a Markdown text, in order."""
+    return [body.strip("\n") for _language, body in _FENCE.findall(text)]
+
+
+def extract_program(reply: str) -> str:
+    """The program in a model's reply: its only code block, or the whole text if there is none.
+
+    Raises ProgramError when there are several blocks, or none and the text is not a program.
+    """
+    blocks = code_blocks(reply)
+    if len(blocks) > 1:
+        raise ProgramError(f"expected exactly one code block, found {len(blocks)}")
+    program = blocks[0] if blocks else reply.strip()
+    try:
+        parse_program(program)
+    except ProgramError:
+        if blocks:
+            return program  # proof will tell what is wrong with it, which a repair turn can use
+        raise ProgramError("expected one code block with a PyDough program, found none") from None
+    return program
+
+
+def parse_program(program: str) -> ast.Module:
+    """Parse a program; raises ProgramError on a syntax error or when `result` is never assigned."""
+    try:
+        tree = ast.parse(program)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        raise ProgramError(
+            f"syntax error{f' in line {line}' if line else ''}: {getattr(error, 'msg', error)}"
+        ) from error
+    assigned = {
+        target.id
+        for statement in tree.body
+        for target in _assignment_targets(statement)
+        if isinstance(target, ast.Name)
+    }
+    if ANSWER_VARIABLE not in assigned:
+        raise ProgramError(f"the program never assigns `{ANSWER_VARIABLE}`")
+    return tree
+
+
+def _assignment_targets(statement: ast.stmt) -> list[ast.expr]:
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    if isinstance(statement, ast.AnnAssign | ast.AugAssign):
+        return [statement.target]
+    return []

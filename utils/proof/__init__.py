@@ -1,0 +1,1 @@
+"""Proof: a program counts only when it gives what independent gold SQL gives."""

@@ -1,0 +1,78 @@
+"""Verdicts kept by content: the same program, gold, database, graph, settings and code are not proven twice."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import Column, MetaData, Table, Text, create_engine, event, insert, select
+from sqlalchemy.engine import Connection
+
+from utils.core.fingerprint import file_fingerprint, files_fingerprint, fingerprint
+from utils.core.paths import PROJECT_ROOT
+from utils.core.records import Verdict
+from utils.databases.catalog import DatabaseEntry
+from utils.databases.connect import database_fingerprint
+from utils.proof.prove import ProofTask
+
+_metadata = MetaData()
+_verdicts = Table("verdicts", _metadata, Column("key", Text, primary_key=True), Column("verdict", Text, nullable=False))
+_NEVER_KEPT = ("timeout", "infra_error")  # the machine's doing, perhaps: another run may end otherwise
+
+
+class VerdictCache:
+    """Verdicts in one SQLite file, safe to share between processes."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+        event.listen(self._engine, "connect", lambda raw, _: raw.execute("PRAGMA journal_mode=WAL"))
+        _metadata.create_all(self._engine)
+        self._connection: Connection = self._engine.connect()
+        self.hits = 0
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def get(self, task: ProofTask) -> Verdict | None:
+        """The verdict of an earlier proof of the very same thing."""
+        row = self._connection.execute(select(_verdicts.c.verdict).where(_verdicts.c.key == task_key(task))).first()
+        if row is None:
+            return None
+        self.hits += 1
+        return Verdict.model_validate_json(row[0])
+
+    def put(self, task: ProofTask, verdict: Verdict) -> None:
+        """Keep a verdict that another run would reach too."""
+        if verdict.status in _NEVER_KEPT:
+            return
+        keep = insert(_verdicts).prefix_with("OR REPLACE")
+        self._connection.execute(keep, {"key": task_key(task), "verdict": verdict.model_dump_json()})
+        self._connection.commit()
+
+
+def task_key(task: ProofTask) -> str:
+    """What a verdict depends on: program, gold, database and graph contents, settings, clock and code."""
+    entry = task.entry
+    return fingerprint(task.program, task.gold_sql, _entry_key(repr(entry), entry), _code_key())
+
+
+_entry_keys: dict[str, str] = {}
+
+
+def _entry_key(name: str, entry: DatabaseEntry) -> str:
+    if name not in _entry_keys:
+        contents = database_fingerprint(entry.url), file_fingerprint(entry.graph_path)
+        _entry_keys[name] = fingerprint(*contents, entry.graph_name, entry.now, entry.configs)
+    return _entry_keys[name]
+
+
+@cache
+def _code_key() -> str:
+    from importlib.metadata import version
+
+    rooms = [PROJECT_ROOT / "utils" / room for room in ("programs", "proof")]
+    code = files_fingerprint(path for room in rooms for path in room.glob("*.py"))
+    return fingerprint(code, version("pydough"), version("sqlglot"))

@@ -1,0 +1,109 @@
+"""What the gold SQL promises about order: whether rows are ordered, by what, and where ties are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from utils.programs.clock import Dialect
+
+_KEY_PREFIX = "order_key_"
+
+
+@dataclass(frozen=True)
+class KeyedQuery:
+    """A gold query rewritten to show its sort keys: the last `keys` columns, limit and offset removed."""
+
+    sql: str
+    keys: int
+    offset: int
+
+
+class NotAQueryError(Exception):
+    """The SQL is not one read-only query."""
+
+
+def parse_query(sql: str, dialect: Dialect) -> exp.Query:
+    """Parse exactly one SELECT (or WITH, UNION, ...); raises NotAQueryError otherwise."""
+    try:
+        statements = [statement for statement in sqlglot.parse(sql, read=dialect) if statement is not None]
+    except (SqlglotError, RecursionError) as error:
+        raise NotAQueryError(f"SQL does not parse: {str(error).splitlines()[0]}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise NotAQueryError("expected exactly one SELECT statement")
+    return statements[0]
+
+
+def orders_rows(query: exp.Query) -> bool:
+    """Whether the outermost query has an ORDER BY."""
+    return query.args.get("order") is not None
+
+
+def keyed_query(query: exp.Query, dialect: Dialect) -> KeyedQuery | None:
+    """Rewrite an ordered query so that its ties can be seen; None when the rewriting is not safe.
+
+    Every sort key becomes one more output column; LIMIT and OFFSET go, so that rows tied with
+    the last one kept are seen too.
+    """
+    query = query.copy()
+    order = query.args.get("order")
+    offset = _literal_int(query.args.get("offset"))
+    if order is None or offset is None or _literal_int(query.args.get("limit")) is None:
+        return None
+    keys = [ordered.this if isinstance(ordered, exp.Ordered) else ordered for ordered in order.expressions]
+    query.set("limit", None)
+    query.set("offset", None)
+    if not isinstance(query, exp.Select) or query.args.get("distinct") or query.is_star:
+        return _with_output_keys(query, keys, offset, dialect)
+    outputs = {projection.alias_or_name.lower(): projection.unalias() for projection in query.selects}
+    for index, key in enumerate(keys):
+        expression = _resolved_key(key, query.selects, outputs)
+        if expression is None:
+            return None
+        query.select(exp.alias_(expression, f"{_KEY_PREFIX}{index}"), copy=False)
+    return KeyedQuery(query.sql(dialect=dialect), len(keys), offset)
+
+
+def _with_output_keys(query: exp.Query, keys: list[exp.Expr], offset: int, dialect: Dialect) -> KeyedQuery | None:
+    """For UNION, DISTINCT and `*`: the keys must be output columns, which a surrounding query can repeat."""
+    names = [projection.alias_or_name for projection in query.selects]
+    columns = []
+    for key in keys:
+        if isinstance(key, exp.Literal) and key.is_int and int(key.this) <= len(names):
+            columns.append(names[int(key.this) - 1])
+        elif isinstance(key, exp.Column):
+            columns.append(key.name)
+        else:
+            return None
+    if "*" in columns or not all(columns):
+        return None
+    order = query.args["order"].sql(dialect=dialect)
+    quoted = [exp.to_identifier(name).sql(dialect=dialect) for name in columns]
+    shown = ", ".join(f"{name} AS {_KEY_PREFIX}{index}" for index, name in enumerate(quoted))
+    query.set("order", None)
+    return KeyedQuery(f"SELECT *, {shown} FROM ({query.sql(dialect=dialect)}) {order}", len(keys), offset)
+
+
+def _resolved_key(key: exp.Expr, selects: list[exp.Expr], outputs: dict[str, exp.Expr]) -> exp.Expr | None:
+    """A sort key as an expression that may stand in the SELECT list: aliases and ordinals replaced."""
+    if isinstance(key, exp.Literal) and key.is_int:
+        position = int(key.this) - 1
+        return selects[position].unalias().copy() if 0 <= position < len(selects) else None
+
+    def replace_alias(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Column) and not node.table and node.name.lower() in outputs:
+            return exp.paren(outputs[node.name.lower()].copy())
+        return node
+
+    return key.copy().transform(replace_alias)
+
+
+def _literal_int(clause: exp.Expr | None) -> int | None:
+    """The number in a LIMIT or OFFSET clause; 0 when there is no clause, None when it is not a plain number."""
+    if clause is None:
+        return 0
+    value = clause.expression
+    return int(value.this) if isinstance(value, exp.Literal) and value.is_int else None
