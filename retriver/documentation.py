@@ -10,7 +10,8 @@ from retriver.terms import is_operator_name
 from utils.core.records import Passage
 
 CANDIDATES_A_TERM = 4
-NAMED_IN_HEADING = 3  # a passage under a term's own heading explains it,
+IS_HEADING = 4  # a term's own section explains it,
+NAMED_IN_HEADING = 3  # one whose heading names it explains a part,
 NAMED_IN_TEXT = 1  # one that mentions it may
 
 _FENCED_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
@@ -44,8 +45,8 @@ def passages_for_terms(retriever: Retriever, terms: list[str], limit: int) -> li
     """At most `limit` passages that together cover as many of `terms` as possible, best first, none twice.
 
     Greedy maximum coverage (Nemhauser, Wolsey, Fisher 1978): each step takes the passage that adds most,
-    a term in the passage's own heading counting three times one in its text. Passages that add nothing
-    are left out, so there may be fewer than `limit`.
+    where a term counts more in the passage's heading than in its text. Passages that add nothing are left
+    out, so there may be fewer than `limit`.
     """
     candidates = _candidates(retriever, terms, limit)
     strengths = {passage.passage_id: [_strength(term, passage) for term in terms] for passage in candidates}
@@ -125,20 +126,25 @@ def _candidates(retriever: Retriever, terms: list[str], limit: int) -> list[Pass
 
 
 def _strength(term: str, passage: Passage) -> int:
+    heading = passage.path.split(PATH_SEPARATOR)[-1]
+    if heading == term:
+        return IS_HEADING
     mentions = _mention(term)
-    if mentions.search(passage.path.split(PATH_SEPARATOR)[-1]):
+    if mentions.search(heading):
         return NAMED_IN_HEADING
     return NAMED_IN_TEXT if mentions.search(passage.text) else 0
 
 
 def _mention(term: str) -> re.Pattern[str]:
-    """How a text names `term`: an operator exactly, a word in either case and with an ending, a symbol as it is."""
+    """How a text names a term: RANKING exactly, "rank" in any case and with an ending, `by=` and `%` as code."""
     if is_operator_name(term):
         return re.compile(rf"(?<!\w){re.escape(term)}(?!\w)")
     if term.isidentifier():
         stem = term.removesuffix("s") if len(term) > 3 else term
         return re.compile(rf"(?<!\w){re.escape(stem)}\w{{0,3}}(?!\w)", re.IGNORECASE)
-    return re.compile(re.escape(term))
+    if term[:1].isidentifier():
+        return re.compile(rf"(?<!\w){re.escape(term)}")
+    return re.compile(rf"(?<![^\s`]){re.escape(term)}(?![^\s`])")  # `**` and a ** b, but not **bold**
 
 
 def _citations(text: str) -> list[int]:

@@ -9,11 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from retriver.backend import BACKENDS
+from retriver.arguments import add_retrieval_arguments
 from retriver.chunks import chunk_folder
 from retriver.index import index_file, open_index
 from utils.core.console import ExitCode, run_script
-from utils.core.paths import DEFAULT_WORK_DIR, KNOWLEDGE_DIR, WorkDir
+from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
 from utils.core.settings import load_settings
 
 
@@ -42,10 +42,7 @@ def _send_to_r2r(docs: Path) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m retriver.ingest", description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--docs", type=Path, default=KNOWLEDGE_DIR, help="folder of Markdown files (default: the project's manual)"
-    )
-    parser.add_argument("--backend", choices=BACKENDS, default="embedded", help="what to fill (default: %(default)s)")
+    add_retrieval_arguments(parser)
     parser.add_argument(
         "--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of built files (default: %(default)s)"
     )

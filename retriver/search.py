@@ -9,10 +9,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from retriver.backend import BACKENDS, open_retriever
+from retriver.arguments import add_retrieval_arguments
+from retriver.backend import open_retriever
 from utils.core.console import ExitCode, run_script
 from utils.core.jsonl import to_line
-from utils.core.paths import DEFAULT_WORK_DIR, KNOWLEDGE_DIR, WorkDir
+from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
 from utils.core.settings import load_settings
 
 
@@ -24,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         shown = {
             "passage_id": passage.passage_id,
             "path": passage.path,
-            "score": round(passage.score, 4),
+            "score": float(f"{passage.score:.6g}"),
             "text": passage.text,
         }
         sys.stdout.write(to_line(shown))
@@ -35,12 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m retriver.search", description=__doc__.split("\n")[0])
     parser.add_argument("query", metavar="QUERY", help="what to look for, in words or operator names")
     parser.add_argument("-k", type=_count, default=5, help="how many passages at most (default: %(default)s)")
-    parser.add_argument(
-        "--docs", type=Path, default=KNOWLEDGE_DIR, help="folder of Markdown files (default: the project's manual)"
-    )
-    parser.add_argument(
-        "--backend", choices=BACKENDS, default="embedded", help="where to search (default: %(default)s)"
-    )
+    add_retrieval_arguments(parser)
     parser.add_argument(
         "--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of built files (default: %(default)s)"
     )

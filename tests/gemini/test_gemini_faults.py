@@ -3,12 +3,16 @@ import logging
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpx2
 import pytest
+from google.genai.errors import APIError, ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.gemini.support import KEY, WITH_VERTEX, call, engine_on
 from tests.loopback.gemini_server import Fault, LoopbackGemini
 from utils.core.console import Interrupted, UserError
-from utils.gemini.errors import next_daily_quota
+from utils.gemini.errors import classify, next_daily_quota
 from utils.gemini.faults import CallError, retry_after_s
 
 
@@ -119,6 +123,30 @@ def test_vertex_faults_are_read_alike(tmp_path):
         reply, counts = asyncio.run(_ask_once(server, tmp_path, settings=WITH_VERTEX))
     assert reply.text == "fine"
     assert counts.faults == {"server_error": 1, "rate_limited": 1}
+
+
+def test_of_two_waits_the_longer_counts():
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2.5s"}
+    body = {"error": {"code": 429, "message": "slow down", "details": [info]}}
+    for header, expected in (("5", 5.0), ("1", 2.5)):
+        error = ClientError(429, body, httpx2.Response(429, headers={"retry-after": header}))
+        assert classify(error).wait_s == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "details", "violations", "quotaId", "retryDelay", "message"]), inner
+        )
+    ),
+)
+
+
+@given(body=JSON, status=st.sampled_from([400, 408, 429, 503]))
+def test_an_error_of_any_shape_is_read(body, status):
+    assert classify(APIError(status, body)).retry == (status != 400)
 
 
 @pytest.mark.parametrize("header", [False, True])

@@ -54,6 +54,11 @@ def test_a_filtered_answer_is_not_taken_for_one_though_it_has_text(tmp_path):
         assert _ask(server, tmp_path).status == "safety"
 
 
+def test_thoughts_are_no_part_of_the_answer(tmp_path):
+    with LoopbackGemini(default=Answer("seven", thought="let me count")) as server:
+        assert _ask(server, tmp_path).text == "seven"
+
+
 def test_usage_is_the_services_own_count(tmp_path):
     answer = Answer("x" * 41, thoughts_tokens=9, cached_tokens=3)
     asked = call("q" * 10, system_instruction="s" * 30)

@@ -98,8 +98,13 @@ def test_an_error_while_reading_rows_is_raised():
         asyncio.run(_collect(rows(), work, 1))
 
 
-def test_interrupted_lets_rows_in_flight_finish_and_begins_no_more():
-    finished = []
+def test_interrupted_lets_rows_in_flight_finish_and_takes_no_more():
+    finished, taken = [], []
+
+    def rows():
+        for row in range(100):
+            taken.append(row)
+            yield row
 
     async def work(row):
         if row == 3:
@@ -111,13 +116,14 @@ def test_interrupted_lets_rows_in_flight_finish_and_begins_no_more():
     results = []
 
     async def main():
-        async for index, _ in run_rows(range(100), work, 4):
+        async for index, _ in run_rows(rows(), work, 4):
             results.append(index)
 
     with pytest.raises(Interrupted, match="quota spent"):
         asyncio.run(main())
     assert results == [0, 1, 2]
     assert sorted(finished) == [0, 1, 2]
+    assert len(taken) == 8
 
 
 def test_the_deadline_cuts_what_does_not_finish():

@@ -17,9 +17,13 @@ DEFAULT_ANSWER = "No answer is scripted for this question."
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model gives: a text, or none because the prompt was `blocked` or the answer ended by `finish`."""
+    """What the model gives: a text, or none because the prompt was `blocked` or the answer ended by `finish`.
+
+    `thought` is a summary of its thinking, sent before the text as a part of its own.
+    """
 
     text: str = ""
+    thought: str = ""
     finish: str = "STOP"
     blocked: str = ""
     thoughts_tokens: int = 0
@@ -105,8 +109,9 @@ def generate_response(prompt: Prompt, answer: Answer) -> dict[str, Any]:
         response["promptFeedback"] = {"blockReason": answer.blocked}
     else:
         candidate: dict[str, Any] = {"finishReason": answer.finish, "index": 0, "content": {"role": "model"}}
-        if answer.text:
-            candidate["content"]["parts"] = [{"text": answer.text}]
+        thought = [{"text": answer.thought, "thought": True}] if answer.thought else []
+        if parts := thought + ([{"text": answer.text}] if answer.text else []):
+            candidate["content"]["parts"] = parts
             output_tokens = tokens(answer.text)
         response["candidates"] = [candidate]
     usage = {

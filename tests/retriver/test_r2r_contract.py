@@ -49,6 +49,17 @@ def test_search_sends_settings_that_the_servers_model_accepts(r2r_stand_in) -> N
     assert (sent.limit, sent.use_hybrid_search, sent.hybrid_settings.semantic_weight) == (7, True, 2.0)
 
 
+def test_the_same_search_is_asked_once_until_the_next_ingest(r2r_stand_in) -> None:
+    server = retriever(r2r_stand_in)
+    assert server.search("one", 3) == server.search("one", 3) == []
+    assert len(r2r_stand_in.requests) == 1
+    server.ingest(chunk_markdown("# A\none", "f.md"), "manual")
+    found = server.search("one", 3)
+    assert len(found) == 1
+    found.clear()  # the caller's list is the caller's
+    assert len(server.search("one", 3)) == 1
+
+
 def test_nothing_is_asked_for_an_empty_query(r2r_stand_in) -> None:
     server = retriever(r2r_stand_in)
     assert (server.search(" ", 5), server.search("x", 0), r2r_stand_in.requests) == ([], [], [])

@@ -109,7 +109,9 @@ def test_http_errors(status: int, body: object, told: str, retryable: bool) -> N
 
 def test_a_missing_key_is_told_apart_from_a_wrong_one() -> None:
     with loopback(lambda handler: send(handler, 401, {"detail": {"message": "Not authenticated"}})) as server:
-        assert str(failure(server, key=None)).endswith(": an API key is needed (401: Not authenticated); set R2R_API_KEY")
+        assert str(failure(server, key=None)).endswith(
+            ": an API key is needed (401: Not authenticated); set R2R_API_KEY"
+        )
 
 
 def test_a_server_that_is_down() -> None:

@@ -55,6 +55,31 @@ def test_an_operator_is_not_the_word_it_looks_like(index: EmbeddedIndex) -> None
     assert headings(passages_for_terms(index, ["rank"], limit=1)) == ["RANKING"]
 
 
+def test_a_terms_own_section_comes_before_one_that_carries_its_name(tmp_path: Path) -> None:
+    (tmp_path / "m.md").write_text(
+        "# BEST of several: BEST\n\nBEST BEST BEST\n\n# BEST\n\nKeeps one.\n", encoding="utf-8"
+    )
+    assert headings(passages_for_terms(open_index(tmp_path, tmp_path), ["BEST"], limit=5)) == ["BEST"]
+
+
+@pytest.mark.parametrize(
+    ("term", "text", "covered"),
+    [
+        ("**", "**bold** words about powers", False),
+        ("**", "the power `**` of a number", True),
+        ("%", "the modulo `a % b`", True),
+        ("%", "arithmetic: 50% modulo", False),
+        ("by=", "sorted with `RANKING(by=x)`", True),
+        ("by=", "standby=3 by", False),
+        ("orders", "each order by itself", True),
+        ("order", "the border by", False),
+    ],
+)
+def test_what_counts_as_naming_a_term(tmp_path: Path, term: str, text: str, covered: bool) -> None:
+    (tmp_path / "m.md").write_text(f"# Section\n\n{text} arithmetic power\n", encoding="utf-8")
+    assert bool(passages_for_terms(open_index(tmp_path, tmp_path), [term], limit=1)) is covered
+
+
 def test_extractive_documentation_says_where_each_passage_stands() -> None:
     text = extractive_documentation("Best orders", PASSAGES)
     assert text.startswith(

@@ -13,8 +13,8 @@ FIRST_NAMES = _words(
     "Adaeze Alba Amara Anders Anouk Arjun Astrid Beatriz Bilal Bruno Camila Cedric Chidi Clara Dario Deepa Dmitri "
     "Edith Elena Emre Esther Farah Felix Freya Gareth Greta Hana Hugo Ingrid Iris Ivan Jada Jamal Jasper Jelena "
     "Jorge Joana Jonas Juanita Julia Kaito Kavya Keiko Lars Leila Lorenzo Luz Magnus Marta Mateo Mei Nadia Niall Noor "
-    "Octavia Omar Paloma Petra Priya Quentin Rafael Ravi Rosa Ruben Salma Sanjay Sigrid Sora Tadeo Tamsin Tariq Ulla Vera Wanda "
-    "Xavier Yara Yusuf Zadie"
+    "Octavia Omar Paloma Petra Priya Quentin Rafael Ravi Rosa Ruben Salma Sanjay Sigrid Sora Tadeo Tamsin Tariq "
+    "Ulla Vera Wanda Xavier Yara Yusuf Zadie"
 )
 LAST_NAMES = _words(
     "Abara Alvarez Baptista Becker Bianchi Bjornson Castell Chowdhury Dalton Delgado Dominguez Eriksen Falk "

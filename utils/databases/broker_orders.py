@@ -145,7 +145,8 @@ def _make_traders(
     order = [one for one in customers if one is not champion]
     rng.shuffle(order)
     stateless = [one for one in order if one.state is None]
-    order.sort(key=lambda one: one in stateless[6:])  # so that "no state" is no large group
+    # most customers without a state trade little, so that a ranking of states is not led by null
+    order.sort(key=lambda one: one in stateless[6:])
     order = order[NEVER_TRADED:]
     counts = [rng.randint(1, 4) for _ in range(TRADED_LITTLE)] + [5] * TRADED_FIVE_TIMES
     light, heavy = order[-len(counts) :], [champion, *order[: -len(counts)]]

@@ -48,7 +48,7 @@ def _trade(
     shares = float(rng.choice((10, 50, 100))) if round_lot else _shares(order, tickers[order.ticker_id][1], price, rng)
     status = rng.choices(("success", "fail", "pending"), (88, 7, 5))[0]
     if status == "fail" and rng.random() < 0.03:
-        shares *= 20
+        shares = round(shares * 20, 2)
     amount = round(shares * price, 2)
     if rng.random() < 0.05:
         amount = round(amount * rng.choice((0.98, 0.995, 1.005, 1.02)), 2)

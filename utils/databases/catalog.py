@@ -89,6 +89,7 @@ def with_overrides(
     result = dict(entries)
     known = {name.lower(): name for name in entries}
     graph_paths = {name: Path(value) for name, value in _pairs("--graph", "NAME=PATH", graphs, known)}
+    known |= {name.lower(): name for name in graph_paths}
     urls = {name: database_url(value) for name, value in _pairs("--database", "NAME=URL", databases, known)}
     for name in dict.fromkeys([*graph_paths, *urls]):
         if name not in result and name not in urls:

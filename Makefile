@@ -1,0 +1,65 @@
+# The commands of this project; `make help` lists them.
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+WORK_DIR ?= training_data
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := PYTHONPATH=. $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help data data-gemini databases test test-all bench bench-proof lint lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+data: $(VENV)/.installed databases ## build the databases and the training set; no key, no network beyond the install
+	$(RUN) basicQ_retrieve_pydough.py --provider corpus --work-dir $(WORK_DIR)
+	$(RUN) retrieve_pydough.py --provider corpus --work-dir $(WORK_DIR)
+	$(RUN) generate_finetuning_data_gemini.py --provider corpus --work-dir $(WORK_DIR)
+	$(RUN) merge_schema_data.py --work-dir $(WORK_DIR)
+	@echo "the training set is in $(WORK_DIR)/sft/latest: train.jsonl, validation.jsonl, basicq.jsonl, manifest.json, report.html"
+
+data-gemini: $(VENV)/.installed databases ## the same, asking Gemini for what has no proven program (needs a key)
+	$(RUN) basicQ_retrieve_pydough.py --provider gemini --work-dir $(WORK_DIR)
+	$(RUN) retrieve_pydough.py --provider gemini --work-dir $(WORK_DIR)
+	$(RUN) generate_finetuning_data_gemini.py --provider gemini --work-dir $(WORK_DIR)
+	$(RUN) merge_schema_data.py --work-dir $(WORK_DIR)
+
+databases: $(VENV)/.installed ## build the embedded databases
+	@$(RUN) -m utils.databases.build --work-dir $(WORK_DIR)
+
+test: $(VENV)/.installed-dev ## all tests that fit into a few minutes
+	$(RUN) -m pytest -n auto -m "not slow"
+
+test-all: $(VENV)/.installed-dev ## all tests, the slow ones too
+	$(RUN) -m pytest -n auto
+
+lint: $(VENV)/.installed-dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: bench-proof ## run all benchmarks; results in benchmarks/results
+
+bench-proof: $(VENV)/.installed-dev databases ## how fast proof is, against a bare loop
+	$(RUN) -m benchmarks.proof
+
+lock: $(VENV)/.installed-dev ## resolve requirements*.in into requirements*.txt again
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove everything that was built
+	rm -rf $(VENV) training_data/databases training_data/stages training_data/sft training_data/cache
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "error: no python3 found; install Python 3.11 or 3.12, or name one with PYTHON=/path/to/python"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1); this project needs Python 3.11 or 3.12: name one with make PYTHON=/path/to/python"; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: requirements.txt $(VENV)/.python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
