@@ -1,5 +1,6 @@
 # The commands of this project; `make help` lists them.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
 WORK_DIR ?= training_data
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,8 +52,7 @@ clean: ## remove everything that was built
 	rm -rf $(VENV) training_data/databases training_data/stages training_data/sft training_data/cache
 
 $(VENV)/.python:
-	@test -n "$(PYTHON)" || { echo "error: no python3 found; install Python 3.11 or 3.12, or name one with PYTHON=/path/to/python"; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1); this project needs Python 3.11 or 3.12: name one with make PYTHON=/path/to/python"; exit 2; }
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1 | head -1); this project needs Python 3.11 or 3.12: name one with make PYTHON=/path/to/python" >&2; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 

@@ -37,7 +37,8 @@ async def _ask_once(server, folder, **options):
 )
 def test_what_may_pass_is_tried_again(tmp_path, fault, kind):
     with LoopbackGemini(default="fine", faults=[fault, fault]) as server:
-        reply, counts = asyncio.run(_ask_once(server, tmp_path, timeout_s=0.5))
+        timeout_s = 0.5 if fault.kind == "slow" else 5.0
+        reply, counts = asyncio.run(_ask_once(server, tmp_path, timeout_s=timeout_s))
         assert len(server.requests) == counts.requests == 3
     assert reply.text == "fine"
     assert counts.faults == {kind: 2}

@@ -42,6 +42,22 @@ def test_the_right_section_comes_first(index: EmbeddedIndex, query: str, heading
     assert index.search(query, 3)[0].path.endswith(f" > {heading}")
 
 
+def test_names_with_underscores(tmp_path: Path) -> None:
+    sections = {
+        "ORDER_BY, for sorted output": "Arranges.",
+        "Order": "The order of an order.",
+        "range_collection": "Numbers.",
+        "Frames": "From to df.",
+    }
+    (tmp_path / "m.md").write_text(
+        "\n".join(f"# {name}\n\n{text}\n" for name, text in sections.items()), encoding="utf-8"
+    )
+    index = open_index(tmp_path, tmp_path)
+    assert index.search("order by", 1)[0].text == "Arranges."  # the name said in two words
+    assert index.search("collection", 1)[0].text == "Numbers."  # one word of a name in a heading
+    assert index.search("to_df", 5) == []  # the name, not its parts
+
+
 def test_scores_fall_and_the_limit_holds(index: EmbeddedIndex) -> None:
     found = index.search("records sum window ranking", 10)
     assert len(found) > 2

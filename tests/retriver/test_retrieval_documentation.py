@@ -102,7 +102,7 @@ def test_the_prompt_names_terms_and_numbers_passages() -> None:
         ("Right [1], and [2][1].", []),
         ("Wrong [3]. Also [0], [1, 7] and [2-4].", [0, 3, 4, 7]),
         ("Slices are code: `name[5]`, ``x[6]``\n\n```python\nname[7]\n```\n\nand [8]", [8]),
-        ("A link [9](http://x) and a stray ` then [1].\n\nMore ` [4]", [4]),
+        ("A link [9](http://x) and a stray ` then [5].\n\nMore ` [4]", [4, 5]),
         ("~~~\ncode never closed [5]", []),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from utils.core.console import Interrupted, UserError
 from utils.gemini.faults import Fault, fault_for_status, fault_for_transport, one_line, retry_after_s
 
 _QUOTA_ZONE = ZoneInfo("America/Los_Angeles")  # daily quotas start anew at midnight there
+_SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)s")  # a protobuf Duration in JSON, such as "53.2s"
 _REMEDIES = {
     400: "change the request: model, parameters or prompt length",
     401: "check GOOGLE_API_KEY, or for Vertex AI run `gcloud auth application-default login`",
@@ -69,15 +70,18 @@ def _credentials_fault(error: GoogleAuthError) -> Fault:
     return Fault("refused", detail, retry=False, stop=stop)
 
 
-def _details(error: APIError) -> Iterator[dict[str, Any]]:
-    body = error.details.get("error", error.details) if isinstance(error.details, dict) else {}
-    found = body.get("details") if isinstance(body, dict) else None
-    return (item for item in found or [] if isinstance(item, dict))
+def _details(error: APIError) -> list[dict[str, Any]]:
+    body = error.details.get("error", error.details) if isinstance(error.details, dict) else None
+    return _objects(body.get("details")) if isinstance(body, dict) else []
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _quota_ids(error: APIError) -> list[str]:
-    violations = [violation for item in _details(error) for violation in item.get("violations") or []]
-    return [str(violation.get("quotaId", "")) for violation in violations if isinstance(violation, dict)]
+    violations = [violation for item in _details(error) for violation in _objects(item.get("violations"))]
+    return [str(violation.get("quotaId", "")) for violation in violations]
 
 
 def _reasons(error: APIError) -> list[str]:
@@ -85,7 +89,7 @@ def _reasons(error: APIError) -> list[str]:
 
 
 def _wait_s(error: APIError) -> float | None:
-    delays = [str(item["retryDelay"]) for item in _details(error) if "retryDelay" in item]
-    waits = [float(delay[:-1]) for delay in delays if delay.endswith("s") and delay[:-1].replace(".", "", 1).isdigit()]
+    delays = [_SECONDS.fullmatch(str(item.get("retryDelay"))) for item in _details(error)]
+    waits = [float(delay[1]) for delay in delays if delay]
     header = retry_after_s(getattr(error.response, "headers", None))
     return max([*waits, *([] if header is None else [header])], default=None)
