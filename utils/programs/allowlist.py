@@ -7,6 +7,7 @@ read-only database). It works on the syntax tree, before anything runs.
 from __future__ import annotations
 
 import ast
+import builtins
 
 from utils.programs.source import parse_program
 
@@ -49,7 +50,6 @@ SAFE_MODULES = {
     "pydough": frozenset({"range_collection", "dataframe_collection"}),
 }
 MODULE_ALIASES = {"datetime": "datetime", "pd": "pandas", "pandas": "pandas", "pydough": "pydough"}
-IMPORTABLE = frozenset({"datetime", "pandas"})
 # Attributes that lead from a value to the interpreter, to files, or into PyDough's own objects.
 _UNSAFE_ATTRIBUTES = frozenset(
     [
@@ -70,12 +70,23 @@ _UNSAFE_ATTRIBUTES = frozenset(
         "tb_frame",
         "tb_next",
         "ag_frame",
+        # numpy values, which a Timestamp turns into, write files and show raw memory
+        "to_numpy",
+        "to_datetime64",
+        "to_timedelta64",
+        "asm8",
+        "tofile",
+        "dump",
+        "dumps",
+        "ctypes",
     ]
 )
-_UNSAFE_NAMES = frozenset({"_ROOT", "_graph", "UnqualifiedRoot", "to_table", "call_template"})
+# PyDough reads an unknown name as an attribute of `_ROOT`, so what is unsafe as an attribute is unsafe as a name.
+_UNSAFE_NAMES = _UNSAFE_ATTRIBUTES | {"_ROOT", "_graph", "UnqualifiedRoot"}
+_UNSAFE_BUILTINS = frozenset(dir(builtins)) - SAFE_BUILTINS
 _SAFE_NODES = (
-    ast.Module, ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.If, ast.Pass, ast.FunctionDef,
-    ast.Return, ast.Lambda, ast.arguments, ast.arg, ast.Import, ast.ImportFrom, ast.alias, ast.Name, ast.Load,
+    ast.Module, ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.Break, ast.Continue, ast.If, ast.Pass,
+    ast.FunctionDef, ast.Return, ast.Lambda, ast.arguments, ast.arg, ast.Import, ast.ImportFrom, ast.alias, ast.Name, ast.Load,
     ast.Store, ast.Attribute, ast.Call, ast.keyword, ast.Constant, ast.Subscript, ast.Slice, ast.Starred, ast.Tuple,
     ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator,
@@ -91,76 +102,136 @@ def check_program(program: str) -> ast.Module:
     if len(program) > MAX_SOURCE_CHARACTERS:
         raise UnsafeProgramError(f"program longer than {MAX_SOURCE_CHARACTERS:,} characters")
     tree = parse_program(program)
-    supplied_frames = _frames_given_to_pydough(tree)
+    names = _Names(tree)
     for node in ast.walk(tree):
-        problem = _problem(node, supplied_frames)
+        problem = _problem(node, names)
         if problem:
             raise UnsafeProgramError(f"line {getattr(node, 'lineno', 1)}: {problem}")
     return tree
 
 
-def _problem(node: ast.AST, supplied_frames: set[int]) -> str | None:
+class _Names:
+    """What the names of one program stand for."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.modules = dict(MODULE_ALIASES)
+        self.bound: set[str] = set()  # what the program itself gives a meaning to
+        self.owners: set[int] = set()  # ids of the nodes of which an attribute is taken
+        self.frames = _frames_given_to_pydough(tree)
+        for node in ast.walk(tree):
+            self.bound.update(_bound_names(node))
+            if isinstance(node, ast.Attribute):
+                self.owners.add(id(node.value))
+            elif isinstance(node, ast.Import):
+                self.modules |= {alias.asname: alias.name for alias in node.names if alias.asname}
+            elif isinstance(node, ast.ImportFrom) and any(alias.name == "datetime" for alias in node.names):
+                self.modules.pop("datetime", None)  # `from datetime import datetime`: the class, from here on
+
+
+def _bound_names(node: ast.AST) -> list[str]:
+    """The names that this very node gives a meaning to."""
+    if isinstance(node, ast.Name):
+        return [] if isinstance(node.ctx, ast.Load) else [node.id]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.FunctionDef):
+        return [node.name]
+    if isinstance(node, ast.alias):
+        return [node.asname or node.name]
+    return []
+
+
+def _problem(node: ast.AST, names: _Names) -> str | None:
     if not isinstance(node, _SAFE_NODES):
         return f"{type(node).__name__} is not allowed in a program"
     if isinstance(node, ast.Import | ast.ImportFrom):
         return _import_problem(node)
     if isinstance(node, ast.FunctionDef) and node.decorator_list:
         return "decorators are not allowed"
+    if isinstance(node, ast.comprehension) and node.is_async:
+        return "async is not allowed in a program"
+    for name in _bound_names(node):
+        if _is_unsafe(name):
+            return f"name '{name}' is not allowed"
+        if name in names.modules and not isinstance(node, ast.alias):
+            return f"assigning to '{name}' is not allowed"
     if isinstance(node, ast.Name):
-        if isinstance(node.ctx, ast.Store) and node.id in MODULE_ALIASES:
-            return f"assigning to '{node.id}' is not allowed"
-        if node.id in _UNSAFE_NAMES or node.id.startswith("__"):
-            return f"name '{node.id}' is not allowed"
-    if isinstance(node, ast.arg) and (node.arg in MODULE_ALIASES or node.arg.startswith("__")):
-        return f"argument name '{node.arg}' is not allowed"
-    if isinstance(node, ast.FunctionDef) and (node.name in MODULE_ALIASES or node.name.startswith("__")):
-        return f"function name '{node.name}' is not allowed"
+        return _name_problem(node, names)
     if isinstance(node, ast.Attribute):
-        return _attribute_problem(node, supplied_frames)
+        return _attribute_problem(node, names)
     return None
+
+
+def _is_unsafe(name: str) -> bool:
+    return name in _UNSAFE_NAMES or name.startswith("__")
+
+
+def _name_problem(node: ast.Name, names: _Names) -> str | None:
+    if _is_unsafe(node.id):
+        return f"name '{node.id}' is not allowed"
+    if node.id in names.modules and id(node) not in names.owners:
+        return (
+            f"'{node.id}' is a module; only what stands in it may be used, such as '{node.id}.{_example(node, names)}'"
+        )
+    if node.id in _UNSAFE_BUILTINS and node.id not in names.bound:
+        return f"Python's '{node.id}' is not allowed (a property of that name needs its collection before it)"
+    return None
+
+
+def _example(node: ast.Name, names: _Names) -> str:
+    return min(SAFE_MODULES[names.modules[node.id]])
 
 
 def _import_problem(node: ast.Import | ast.ImportFrom) -> str | None:
+    supplied = "(datetime and pandas as pd are supplied)"
     if isinstance(node, ast.Import):
         for alias in node.names:
-            if alias.name not in IMPORTABLE or MODULE_ALIASES.get(alias.asname or alias.name) != alias.name:
-                return f"import of '{alias.name}' is not allowed (datetime and pandas as pd are supplied)"
+            bound = alias.asname or alias.name
+            if alias.name not in SAFE_MODULES or MODULE_ALIASES.get(bound, alias.name) != alias.name:
+                return f"import of '{alias.name}' is not allowed {supplied}"
         return None
-    names = SAFE_MODULES.get(node.module or "", frozenset()) if node.module in IMPORTABLE else frozenset()
+    importable = SAFE_MODULES.get(node.module or "", frozenset()) - {"DataFrame"} if not node.level else frozenset()
     for alias in node.names:
-        if node.level or alias.name not in names or alias.name == "DataFrame" or (alias.asname or "").startswith("__"):
-            return f"import of '{node.module}.{alias.name}' is not allowed (datetime and pandas as pd are supplied)"
+        bound = alias.asname or alias.name
+        if alias.name not in importable or (bound in MODULE_ALIASES and bound != alias.name):
+            return f"import of '{node.module}.{alias.name}' is not allowed {supplied}"
     return None
 
 
-def _attribute_problem(node: ast.Attribute, supplied_frames: set[int]) -> str | None:
-    if node.attr.startswith("__") or node.attr in _UNSAFE_ATTRIBUTES:
+def _attribute_problem(node: ast.Attribute, names: _Names) -> str | None:
+    if _is_unsafe(node.attr):
         return f"attribute '{node.attr}' is not allowed"
-    if isinstance(node.ctx, ast.Store):
+    if not isinstance(node.ctx, ast.Load):
         return f"assigning to attribute '{node.attr}' is not allowed"
     if isinstance(node.value, ast.Constant | ast.JoinedStr) and node.attr not in {"lower", "upper", "join", "strip"}:
         return f"attribute '{node.attr}' of a literal is not allowed"
-    if isinstance(node.value, ast.Name) and node.value.id in MODULE_ALIASES:
-        module = MODULE_ALIASES[node.value.id]
-        if node.attr not in SAFE_MODULES[module]:
+    if isinstance(node.value, ast.Name) and node.value.id in names.modules:
+        if node.attr not in SAFE_MODULES[names.modules[node.value.id]]:
             return f"'{node.value.id}.{node.attr}' is not allowed"
-        if node.attr == "DataFrame" and id(node) not in supplied_frames:
-            return "'pd.DataFrame(...)' is allowed only as an argument of dataframe_collection"
+    if node.attr == "DataFrame" and id(node) not in names.frames:
+        return "'pd.DataFrame(...)' is allowed only as an argument of pydough.dataframe_collection"
     return None
 
 
 def _frames_given_to_pydough(tree: ast.Module) -> set[int]:
-    """Ids of the `pd.DataFrame` nodes called directly in an argument of `dataframe_collection`."""
-    found = set()
+    """Ids of the `pd.DataFrame` nodes whose frame goes nowhere but into `pydough.dataframe_collection`.
+
+    Called in an argument, or assigned to a variable of which every use is such an argument.
+    """
+    arguments: list[ast.expr] = []
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and _called_name(call) == "dataframe_collection":
-            for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
-                if isinstance(argument, ast.Call):
-                    found.add(id(argument.func))
-    return found
-
-
-def _called_name(call: ast.Call) -> str:
-    if isinstance(call.func, ast.Attribute):
-        return call.func.attr
-    return call.func.id if isinstance(call.func, ast.Name) else ""
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pydough.dataframe_collection":
+            arguments += [*call.args, *(keyword.value for keyword in call.keywords)]
+    handed_over = {id(argument) for argument in arguments}
+    used_otherwise = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in handed_over
+    }
+    assigned = [
+        statement.value
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.Assign)
+        and all(isinstance(target, ast.Name) and target.id not in used_otherwise for target in statement.targets)
+    ]
+    return {id(value.func) for value in [*arguments, *assigned] if isinstance(value, ast.Call)}

@@ -10,6 +10,8 @@ import builtins
 import time
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pydough
@@ -24,6 +26,7 @@ from utils.programs.clock import Dialect, pin_clock, program_modules
 
 MAX_RESULT_ROWS = 250_000
 _SQLITE_OPCODES_BETWEEN_CHECKS = 20_000
+_LIBRARY_IMPORTS = frozenset({"time", "_strptime"})  # what strftime and strptime themselves import
 _CONFIG_ENUMS = {"start_of_week": DayOfWeek, "division_by_zero": DivisionByZeroBehavior}
 
 
@@ -56,7 +59,9 @@ class Engine:
         """The SQL of a program, clock pinned. Raises whatever PyDough or the program raises."""
         modules = program_modules(self.entry.now)
         environment = {"datetime": modules["datetime"], "pd": modules["pd"], "__builtins__": _safe_builtins(modules)}
-        node = pydough.from_string(program, answer_variable="result", session=self.session, environment=environment)
+        # PyDough hands a program the whole `pydough` module; this import puts our few functions in its place.
+        source = f"import pydough\n{program}"
+        node = pydough.from_string(source, answer_variable="result", session=self.session, environment=environment)
         return pin_clock(pydough.to_sql(node, session=self.session), self.dialect, self.entry.now)
 
     def run_sql(self, sql: str, limit_s: float, max_rows: int = MAX_RESULT_ROWS) -> ResultTable:
@@ -135,13 +140,20 @@ def _builtin_functions() -> dict[str, Any]:
 
 
 def _safe_builtins(modules: dict[str, Any]) -> dict[str, Any]:
-    def supplied_import(name: str, *_args: Any) -> Any:
-        if name == "pydough.unqualified":  # the line that PyDough itself puts before every program
-            from types import SimpleNamespace
+    supplied = {
+        **modules,
+        "pydough": SimpleNamespace(
+            range_collection=pydough.range_collection, dataframe_collection=pydough.dataframe_collection
+        ),
+        # the import that PyDough itself puts before every program
+        "pydough.unqualified": SimpleNamespace(UnqualifiedRoot=UnqualifiedRoot),
+    }
 
-            return SimpleNamespace(UnqualifiedRoot=UnqualifiedRoot)
-        if name in modules:
-            return modules[name]
+    def supplied_import(name: str, *_args: Any) -> Any:
+        if name in supplied:
+            return supplied[name]
+        if name in _LIBRARY_IMPORTS:
+            return import_module(name)
         raise ImportError(f"import of '{name}' is not allowed")
 
     return {**_builtin_functions(), "__import__": supplied_import}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 
 ANSWER_VARIABLE = "result"
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+-]*)[ \t]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -45,20 +46,19 @@ def parse_program(program: str) -> ast.Module:
         raise ProgramError(
             f"syntax error{f' in line {line}' if line else ''}: {getattr(error, 'msg', error)}"
         ) from error
-    assigned = {
-        target.id
-        for statement in tree.body
-        for target in _assignment_targets(statement)
-        if isinstance(target, ast.Name)
-    }
-    if ANSWER_VARIABLE not in assigned:
+    if ANSWER_VARIABLE not in _assigned_names(tree.body):
         raise ProgramError(f"the program never assigns `{ANSWER_VARIABLE}`")
     return tree
 
 
-def _assignment_targets(statement: ast.stmt) -> list[ast.expr]:
-    if isinstance(statement, ast.Assign):
-        return statement.targets
-    if isinstance(statement, ast.AnnAssign | ast.AugAssign):
-        return [statement.target]
-    return []
+def _assigned_names(statements: Iterable[ast.stmt]) -> set[str]:
+    """The variables that module-level statements assign, also within their `if` and `for`."""
+    nodes: list[ast.AST] = list(statements)
+    names: set[str] = set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda | ast.comprehension):
+            nodes += ast.iter_child_nodes(node)
+    return names
