@@ -17,33 +17,10 @@ class UnsafeProgramError(Exception):
 
 
 MAX_SOURCE_CHARACTERS = 20_000
-SAFE_BUILTINS = frozenset(
-    [
-        "abs",
-        "all",
-        "any",
-        "bool",
-        "dict",
-        "enumerate",
-        "filter",
-        "float",
-        "int",
-        "len",
-        "list",
-        "map",
-        "max",
-        "min",
-        "range",
-        "reversed",
-        "round",
-        "set",
-        "sorted",
-        "str",
-        "sum",
-        "tuple",
-        "zip",
-    ]
-)
+SAFE_BUILTINS = frozenset({
+    "abs", "all", "any", "bool", "dict", "enumerate", "filter", "float", "int", "len", "list", "map", "max", "min",
+    "range", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "zip",
+})  # fmt: skip
 SAFE_MODULES = {
     "datetime": frozenset({"datetime", "date", "time", "timedelta"}),
     "pandas": frozenset({"Timestamp", "Timedelta", "DateOffset", "to_datetime", "DataFrame"}),
@@ -51,45 +28,22 @@ SAFE_MODULES = {
 }
 MODULE_ALIASES = {"datetime": "datetime", "pd": "pandas", "pandas": "pandas", "pydough": "pydough"}
 # Attributes that lead from a value to the interpreter, to files, or into PyDough's own objects.
-_UNSAFE_ATTRIBUTES = frozenset(
-    [
-        "format",
-        "format_map",
-        "mro",
-        "coerce_to_unqualified",
-        "to_table",
-        "call_template",
-        "_parcel",
-        "gi_frame",
-        "gi_code",
-        "cr_frame",
-        "f_globals",
-        "f_locals",
-        "f_builtins",
-        "f_back",
-        "tb_frame",
-        "tb_next",
-        "ag_frame",
-        # numpy values, which a Timestamp turns into, write files and show raw memory
-        "to_numpy",
-        "to_datetime64",
-        "to_timedelta64",
-        "asm8",
-        "tofile",
-        "dump",
-        "dumps",
-        "ctypes",
-    ]
-)
+_UNSAFE_ATTRIBUTES = frozenset({
+    "format", "format_map", "mro", "coerce_to_unqualified", "to_table", "call_template", "_parcel",
+    "gi_frame", "gi_code", "cr_frame", "ag_frame", "tb_frame", "tb_next",
+    "f_globals", "f_locals", "f_builtins", "f_back",
+    # numpy values, which a Timestamp turns into, write files and show raw memory
+    "to_numpy", "to_datetime64", "to_timedelta64", "asm8", "tofile", "dump", "dumps", "ctypes",
+})  # fmt: skip
 # PyDough reads an unknown name as an attribute of `_ROOT`, so what is unsafe as an attribute is unsafe as a name.
 _UNSAFE_NAMES = _UNSAFE_ATTRIBUTES | {"_ROOT", "_graph", "UnqualifiedRoot"}
 _UNSAFE_BUILTINS = frozenset(dir(builtins)) - SAFE_BUILTINS
 _SAFE_NODES = (
     ast.Module, ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.Break, ast.Continue, ast.If, ast.Pass,
-    ast.FunctionDef, ast.Return, ast.Lambda, ast.arguments, ast.arg, ast.Import, ast.ImportFrom, ast.alias, ast.Name, ast.Load,
-    ast.Store, ast.Attribute, ast.Call, ast.keyword, ast.Constant, ast.Subscript, ast.Slice, ast.Starred, ast.Tuple,
-    ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
-    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator,
+    ast.FunctionDef, ast.Return, ast.Lambda, ast.arguments, ast.arg, ast.Import, ast.ImportFrom, ast.alias, ast.Name,
+    ast.Load, ast.Store, ast.Attribute, ast.Call, ast.keyword, ast.Constant, ast.Subscript, ast.Slice, ast.Starred,
+    ast.Tuple, ast.List, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+    ast.comprehension, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.JoinedStr, ast.FormattedValue, ast.operator,
     ast.unaryop, ast.boolop, ast.cmpop,
 )  # fmt: skip
 
@@ -123,7 +77,7 @@ class _Names:
             if isinstance(node, ast.Attribute):
                 self.owners.add(id(node.value))
             elif isinstance(node, ast.Import):
-                self.modules |= {alias.asname: alias.name for alias in node.names if alias.asname}
+                self.modules |= {a.asname: a.name for a in node.names if a.asname and a.name in SAFE_MODULES}
             elif isinstance(node, ast.ImportFrom) and any(alias.name == "datetime" for alias in node.names):
                 self.modules.pop("datetime", None)  # `from datetime import datetime`: the class, from here on
 
@@ -170,16 +124,10 @@ def _name_problem(node: ast.Name, names: _Names) -> str | None:
     if _is_unsafe(node.id):
         return f"name '{node.id}' is not allowed"
     if node.id in names.modules and id(node) not in names.owners:
-        return (
-            f"'{node.id}' is a module; only what stands in it may be used, such as '{node.id}.{_example(node, names)}'"
-        )
+        return f"the module '{node.id}' may be used only as in '{node.id}.name'"
     if node.id in _UNSAFE_BUILTINS and node.id not in names.bound:
         return f"Python's '{node.id}' is not allowed (a property of that name needs its collection before it)"
     return None
-
-
-def _example(node: ast.Name, names: _Names) -> str:
-    return min(SAFE_MODULES[names.modules[node.id]])
 
 
 def _import_problem(node: ast.Import | ast.ImportFrom) -> str | None:
@@ -205,9 +153,9 @@ def _attribute_problem(node: ast.Attribute, names: _Names) -> str | None:
         return f"assigning to attribute '{node.attr}' is not allowed"
     if isinstance(node.value, ast.Constant | ast.JoinedStr) and node.attr not in {"lower", "upper", "join", "strip"}:
         return f"attribute '{node.attr}' of a literal is not allowed"
-    if isinstance(node.value, ast.Name) and node.value.id in names.modules:
-        if node.attr not in SAFE_MODULES[names.modules[node.value.id]]:
-            return f"'{node.value.id}.{node.attr}' is not allowed"
+    module = names.modules.get(node.value.id) if isinstance(node.value, ast.Name) else None
+    if module and node.attr not in SAFE_MODULES[module]:
+        return f"'{ast.unparse(node)}' is not allowed"
     if node.attr == "DataFrame" and id(node) not in names.frames:
         return "'pd.DataFrame(...)' is allowed only as an argument of pydough.dataframe_collection"
     return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as real_datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +15,7 @@ from sqlglot.tokens import Token, TokenType
 from utils.databases.connect import Dialect
 
 _SQLITE_DATE_FUNCTIONS = {"date", "datetime", "time", "julianday", "strftime", "unixepoch", "timediff"}
-_TIMESTAMP_WORDS = {"current_timestamp", "localtimestamp"}
-_TIMESTAMP_CALLS = {"now", "get_current_timestamp", "transaction_timestamp", "current_localtimestamp"}
+_TIMESTAMPTZ_CALLS = ("now", "get_current_timestamp", "transaction_timestamp")
 
 
 def pin_clock(sql: str, dialect: Dialect, now: str | None) -> str:
@@ -35,90 +36,148 @@ def pin_clock(sql: str, dialect: Dialect, now: str | None) -> str:
     return sql
 
 
+@dataclass
+class _Call:
+    """One function call, or a parenthesis within one: whose it is, and where it opens and closes."""
+
+    function: str
+    opened: Token
+    closed: Token | None = None
+    arguments: int = 0  # how many there are
+
+
+def _calls(tokens: list[Token]) -> tuple[list[_Call], list[_Call | None]]:
+    """All calls, and for every token the innermost call that it is an argument's part of."""
+    calls: list[_Call] = []
+    inner: list[_Call | None] = []
+    open_calls: list[_Call] = []
+    for index, token in enumerate(tokens):
+        inner.append(open_calls[-1] if open_calls else None)
+        if token.token_type == TokenType.L_PAREN:
+            before = tokens[index - 1] if index else None
+            grouping = before is None or before.token_type in (TokenType.L_PAREN, TokenType.COMMA)
+            function = open_calls[-1].function if grouping and open_calls else before.text.lower() if before else ""
+            open_calls.append(_Call(function, token))
+            if not grouping:
+                calls.append(open_calls[-1])
+        elif open_calls and token.token_type == TokenType.R_PAREN:
+            open_calls.pop().closed = token
+        elif open_calls and (token.token_type == TokenType.COMMA or not open_calls[-1].arguments):
+            open_calls[-1].arguments += 1
+    return calls, inner
+
+
+def _is_clock_word(tokens: list[Token], index: int) -> bool:
+    """Whether a token may read the clock by its mere name: not text, not quoted, not a column or an alias."""
+    named = index and tokens[index - 1].token_type in (TokenType.DOT, TokenType.ALIAS)
+    return not named and tokens[index].token_type not in (TokenType.STRING, TokenType.IDENTIFIER)
+
+
 def _sqlite_replacements(tokens: list[Token], now: str) -> list[tuple[int, int, str]]:
     day, _, time_of_day = now.partition(" ")
     words = {"current_timestamp": f"'{now}'", "current_date": f"'{day}'", "current_time": f"'{time_of_day}'"}
+    calls, inner = _calls(tokens)
     found: list[tuple[int, int, str]] = []
-    calls: list[str] = []  # the functions whose parentheses are open
-    arguments: list[int] = []  # commas seen in each
     for index, token in enumerate(tokens):
-        name = token.text.lower()
-        if token.token_type == TokenType.L_PAREN:
-            calls.append(tokens[index - 1].text.lower() if index else "")
-            arguments.append(0)
-            if calls[-1] in _SQLITE_DATE_FUNCTIONS and tokens[index + 1 : index + 2] and tokens[index + 1].text == ")":
-                found.append((token.start, token.end, f"('{now}'"))  # date() reads the clock
-        elif token.token_type == TokenType.R_PAREN and calls:
-            if calls.pop() == "strftime" and arguments[-1] == 0:
-                found.append((token.start, token.end, f", '{now}')"))  # so does strftime('%Y')
-            arguments.pop()
-        elif token.token_type == TokenType.COMMA and arguments:
-            arguments[-1] += 1
-        elif token.token_type == TokenType.STRING and name == "now" and calls and calls[-1] in _SQLITE_DATE_FUNCTIONS:
+        name, call = token.text.lower(), inner[index]
+        if token.token_type == TokenType.STRING and name == "now" and call and call.function in _SQLITE_DATE_FUNCTIONS:
             found.append((token.start, token.end, f"'{now}'"))
-        elif token.token_type not in (TokenType.STRING, TokenType.IDENTIFIER) and name in words:
+        elif name in words and _is_clock_word(tokens, index):
             found.append((token.start, token.end, words[name]))
-    return found
+    for call in calls:
+        if call.closed is None or call.function not in _SQLITE_DATE_FUNCTIONS:
+            continue
+        if call.arguments == 0:
+            found.append((call.opened.start, call.opened.end, f"('{now}'"))  # date() reads the clock
+        elif call.arguments == 1 and call.function == "strftime":
+            found.append((call.closed.start, call.closed.end, f", '{now}')"))  # so does strftime('%Y')
+    return sorted(found)
 
 
 def _duckdb_replacements(tokens: list[Token], now: str) -> list[tuple[int, int, str]]:
     day, _, time_of_day = now.partition(" ")
+    literals = dict.fromkeys(_TIMESTAMPTZ_CALLS, f"TIMESTAMPTZ '{now}+00'")
+    literals |= {
+        "current_localtimestamp": f"TIMESTAMP '{now}'",
+        "today": f"DATE '{day}'",
+        "current_date": f"DATE '{day}'",
+    }
+    literals |= dict.fromkeys(("get_current_time", "current_localtime"), f"TIME '{time_of_day}'")
+    words = {
+        "current_timestamp": literals["now"],
+        "localtimestamp": literals["current_localtimestamp"],
+        "current_date": literals["today"],
+        "current_time": literals["current_localtime"],
+        "localtime": literals["current_localtime"],
+    }
     found: list[tuple[int, int, str]] = []
     for index, token in enumerate(tokens):
-        if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER):
-            continue
         name = token.text.lower()
-        empty_call = [following.text for following in tokens[index + 1 : index + 3]] == ["(", ")"]
-        end = tokens[index + 2].end if empty_call else token.end
-        if name == "localtimestamp" or (name == "current_localtimestamp" and empty_call):
-            found.append((token.start, end, f"TIMESTAMP '{now}'"))
-        elif name in _TIMESTAMP_WORDS or (name in _TIMESTAMP_CALLS and empty_call):
-            found.append((token.start, end, f"TIMESTAMPTZ '{now}+00'"))
-        elif name == "current_date" or (name == "today" and empty_call):
-            found.append((token.start, end, f"DATE '{day}'"))
-        elif name == "current_time":
-            found.append((token.start, end, f"TIME '{time_of_day}'"))
-    return found
+        if not _is_clock_word(tokens, index):
+            continue
+        if name in literals and [after.text for after in tokens[index + 1 : index + 3]] == ["(", ")"]:
+            found.append((token.start, tokens[index + 2].end, literals[name]))
+        elif name in words:
+            found.append((token.start, token.end, words[name]))
+    for call in _calls(tokens)[0]:
+        if call.function == "age" and call.arguments == 1:  # the age as of today
+            found.append((call.opened.start, call.opened.end, f"(TIMESTAMP '{day}', "))
+    return sorted(found)
 
 
 def program_modules(now: str | None) -> dict[str, Any]:
     """What a program may see of `datetime` and `pandas`, with the clock standing at `now`."""
     import pandas
 
-    if now is None:
-        pinned: type[real_datetime.datetime] = real_datetime.datetime
-        pinned_date: type[real_datetime.date] = real_datetime.date
-    else:
-        moment = real_datetime.datetime.fromisoformat(now)
-
-        class PinnedDatetime(real_datetime.datetime):
-            @classmethod
-            def now(cls, tz: Any = None) -> Any:
-                return moment
-
-            today = utcnow = now
-
-        class PinnedDate(real_datetime.date):
-            @classmethod
-            def today(cls) -> Any:
-                return moment.date()
-
-        pinned, pinned_date = PinnedDatetime, PinnedDate
-
-    def timestamp(*args: Any, **kwargs: Any) -> Any:
-        if args and isinstance(args[0], str) and args[0].lower() in ("now", "today"):
-            args = (now or args[0], *args[1:])
-        return pandas.Timestamp(*args, **kwargs)
-
-    timestamp.now = timestamp.today = timestamp.utcnow = lambda *_: pandas.Timestamp(now or "now")  # type: ignore[attr-defined]
     dates = SimpleNamespace(
-        datetime=pinned, date=pinned_date, time=real_datetime.time, timedelta=real_datetime.timedelta
+        datetime=real_datetime.datetime,
+        date=real_datetime.date,
+        time=real_datetime.time,
+        timedelta=real_datetime.timedelta,
     )
+    if now is not None:
+        dates.datetime, dates.date = _pinned_classes(real_datetime.datetime.fromisoformat(now))
     tables = SimpleNamespace(
-        Timestamp=timestamp,
+        Timestamp=_single_moment(pandas.Timestamp, now),
         Timedelta=pandas.Timedelta,
         DateOffset=pandas.DateOffset,
-        to_datetime=timestamp,
+        to_datetime=_single_moment(pandas.to_datetime, now),
         DataFrame=pandas.DataFrame,
     )
     return {"datetime": dates, "pandas": tables, "pd": tables}
+
+
+def _pinned_classes(moment: real_datetime.datetime) -> tuple[type[real_datetime.datetime], type[real_datetime.date]]:
+    class PinnedDatetime(real_datetime.datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return moment
+
+        today = utcnow = now
+
+    class PinnedDate(real_datetime.date):
+        @classmethod
+        def today(cls) -> Any:
+            return moment.date()
+
+    return PinnedDatetime, PinnedDate
+
+
+def _single_moment(function: Callable[..., Any], now: str | None) -> Callable[..., Any]:
+    """pandas' `Timestamp` or `to_datetime` with the clock at `now`; of many moments at once it makes none."""
+    import pandas
+
+    def pinned(value: Any) -> Any:
+        return now or value if isinstance(value, str) and value.lower() in ("now", "today") else value
+
+    def moment(*args: Any, **kwargs: Any) -> Any:
+        made = function(*map(pinned, args), **{name: pinned(value) for name, value in kwargs.items()})
+        if not isinstance(made, real_datetime.datetime):  # a Series or an Index, which could write files
+            raise TypeError(f"expected one moment, found {type(made).__name__}")
+        return made
+
+    def reading(*_timezone: Any) -> Any:
+        return pandas.Timestamp(now or "now")
+
+    moment.now = moment.today = moment.utcnow = reading  # type: ignore[attr-defined]
+    return moment
