@@ -56,8 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     files = args.questions or [DEFAULT_QUESTIONS]
     output = WorkDir(args.work_dir).stage("basicq")
     rows = list(read_questions(files, LANGUAGE_COLUMNS))
-    model = args.model if provider == "gemini" else None
-    state = input_state([*files, *documents(args.docs)], {"backend": args.backend, "model": model})
+    asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
+    state = input_state([*files, *documents(args.docs)], {**asked, "provider": provider, "backend": args.backend})
     if args.force or not is_current(output, state):
         asyncio.run(_answer_all(args, provider, rows, output))
         done = "written"

@@ -46,22 +46,29 @@ def build_parser() -> argparse.ArgumentParser:
         choices=("corpus", "gemini"),
         help="where programs come from (default: gemini when a key is set, else corpus)",
     )
-    generation = parser.add_argument_group("generation")
-    generation.add_argument(
+    generation = parser.add_argument_group("generation").add_argument
+    generation(
         "--ask",
         choices=("missing", "all"),
         default="missing",
         help="ask the model for questions without a proven program, or for all (default %(default)s)",
     )
-    generation.add_argument("--repairs", type=int, default=2, help="repair turns a question (default %(default)s)")
-    generation.add_argument("--temperature", type=float, default=0.2, help="of the model (default %(default)s)")
-    generation.add_argument("--passages", type=int, default=6, help="manual sections in a prompt (default %(default)s)")
-    generation.add_argument("--examples", type=int, default=4, help="solved examples in a prompt (default %(default)s)")
+    generation("--repairs", type=number, default=2, help="repair turns a question (default %(default)s)")
+    generation("--temperature", type=float, default=0.2, help="of the model (default %(default)s)")
+    generation("--passages", type=number, default=6, help="manual sections in a prompt (default %(default)s)")
+    generation("--examples", type=number, default=4, help="solved examples in a prompt (default %(default)s)")
     add_database_arguments(parser)
     add_retrieval_arguments(parser)
     add_gemini_arguments(parser)
     add_sandbox_arguments(parser)
     return parser
+
+
+def number(text: str) -> int:
+    """An argparse type: a whole number from 0."""
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from 0")
+    return value
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -106,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _usable(documented: Path) -> Path:
     reason = stale_reason(documented)
-    if reason:
+    if reason and not (reason == "is not complete" and documented.exists()):
         raise UserError(f"{documented} {reason}; make it with `python retrieve_pydough.py` (same --work-dir)")
     return documented
 

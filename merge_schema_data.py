@@ -21,11 +21,12 @@ import pandas as pd
 from utils.core.arguments import add_run_arguments
 from utils.core.console import UserError, run_script
 from utils.core.freshness import stale_reason
+from utils.core.jsonl import read_json_lines
 from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import question_files, read_questions
-from utils.core.summary import exit_code, print_counts
+from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
-from utils.dataset.manifest import RELEASE_STAGE, build_manifest, read_manifest, write_manifest
+from utils.dataset.manifest import build_manifest, read_manifest, write_manifest
 from utils.dataset.release import ReleaseSettings, SchemaJoiner, write_release
 from utils.dataset.report import write_report
 from utils.dataset.sft import SYSTEM_INSTRUCTION
@@ -95,16 +96,24 @@ def main(argv: list[str] | None = None) -> int:
             manifest = build_manifest(version, staging, counts, settings, inputs, used, work)
             write_report(staging, manifest)
             write_manifest(staging, manifest)
-        for problem in counts.problems:
-            print(problem, file=sys.stderr)
         done = "written"
     point_latest_at(folder)
-    manifest = read_manifest(folder)
-    print(pd.DataFrame(manifest["databases"]).T.to_string() if manifest["databases"] else "no rows written")
-    rows = Counter(manifest["counts"][RELEASE_STAGE])
-    del rows["rows"]
-    print_counts(f"stage 4: {folder} {done}", rows)
-    return exit_code(rows, rows["train"] + rows["validation"], args.min_accepted, args.max_failures)
+    databases_written = read_manifest(folder)["databases"]
+    print(pd.DataFrame(databases_written).T.to_string() if databases_written else "no rows written")
+    outcomes = _told(folder)
+    print_counts(f"stage 4: {folder} {done}", outcomes)
+    return exit_code(outcomes, outcomes["train"] + outcomes["validation"], args.min_accepted, args.max_failures)
+
+
+def _told(folder: Path) -> Counter[str]:
+    """Counts by outcome; every row that is at fault is told with its place."""
+    outcomes: Counter[str] = Counter()
+    for _number, row in read_json_lines(folder / "rows.jsonl"):
+        outcomes[row["outcome"]] += 1
+        if row["outcome"] in FAULTS:
+            place = row["source"] or row["question_id"]
+            print(row["detail"] if row["outcome"] == "invalid" else f"{place}: {row['detail']}", file=sys.stderr)
+    return outcomes
 
 
 def _usable(path: Path, script: str) -> Path:

@@ -66,33 +66,37 @@ def main(argv: list[str] | None = None) -> int:
     entries = entries_from(args, work)
     rows = list(read_questions(files))
     output = work.stage("documented")
-    model = args.model if provider == "gemini" else None
+    asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
     used = {row.question.db_name.lower() for row in rows}
     inputs = [*files, *documents(args.docs), *input_files(entries, used)]
-    state = input_state(inputs, {"backend": args.backend, "model": model, "entries": repr(sorted(entries.items()))})
+    entry_state = repr(sorted(entries.items()))
+    state = input_state(inputs, {**asked, "provider": provider, "backend": args.backend, "entries": entry_state})
+    undocumented = 0
     if args.force or not is_current(output, state):
-        asyncio.run(_document_all(args, provider, rows, entries, output))
+        undocumented = asyncio.run(_document_all(args, provider, rows, entries, output))
         done = "written"
     else:
         done = "up to date"
     counts: Counter[str] = Counter()
     for example in read_records(output, Example):
         counts[example.status] += 1
-        if not example.accepted:
+        if example.detail or not example.accepted:
             reason = example.detail or (example.verdict.detail if example.verdict else "")
             print(f"{example.question_id}: {example.status}: {reason}", file=sys.stderr)
-    if done == "written" and not any(counts[status] for status in FAULTS - {"invalid", "gold_error"}):
+    faults = counts + Counter(error=undocumented)
+    if done == "written" and not any(faults[status] for status in FAULTS - {"invalid", "gold_error"}):
         record_state(output, state)
     if args.output_md:
         with whole_file(args.output_md) as stream:
             stream.writelines(f"{example.documentation}\n\n---\n\n" for example in read_records(output, Example))
     print_counts(f"stage 2: {output.name} {done}", counts)
-    return exit_code(counts, counts["accepted"], args.min_accepted, args.max_failures)
+    return exit_code(faults, counts["accepted"], args.min_accepted, args.max_failures)
 
 
 async def _document_all(
     args: argparse.Namespace, provider: str, rows: list[QuestionRow], entries: dict[str, DatabaseEntry], output: Path
-) -> None:
+) -> int:
+    """Write the stage's file; the number of proven rows that a service left without documentation."""
     pydough_version = version("pydough")
     work = WorkDir(args.work_dir)
     with Prover(args.workers, args.timeout, args.memory_mb, work.cache / "verdicts.sqlite") as prover:
@@ -113,6 +117,7 @@ async def _document_all(
             print(f"proof: {prover.proven:,} programs run, {prover.kept:,} verdicts kept from earlier runs")
             if engine:
                 print(f"Gemini: {engine.counts}")
+            return grounder.undocumented
 
 
 if __name__ == "__main__":

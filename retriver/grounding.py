@@ -18,12 +18,16 @@ EXTRACTIVE = "extractive"
 
 
 class Grounder:
-    """Retrieves passages and makes text of them; `writer=None` joins the passages' own words."""
+    """Retrieves passages and makes text of them; `writer=None` joins the passages' own words.
+
+    `undocumented` counts the examples for which a service gave nothing: another run may get them.
+    """
 
     def __init__(self, retriever: Retriever, writer: GroundedWriter | None, pydough_version: str) -> None:
         self._retriever = retriever
         self._writer = writer
         self._pydough_version = pydough_version
+        self.undocumented = 0
 
     async def answer(self, row: QuestionRow) -> Answer:
         """The grounded answer to a question about the language, or why there is none."""
@@ -46,7 +50,7 @@ class Grounder:
         if not passages:
             return blank.model_copy(update={"status": "no_passages", "detail": "nothing in the manual matches"})
         written = await self._text(question.question, question.tags, passages)
-        status = "rejected" if written.problem else "answered"
+        status = "error" if written.unanswered else "rejected" if written.problem else "answered"
         return blank.model_copy(
             update={
                 "status": status,
@@ -64,9 +68,11 @@ class Grounder:
         try:
             passages = await asyncio.to_thread(passages_for_terms, self._retriever, language, PASSAGES_AN_EXAMPLE)
         except UserError as error:
+            self.undocumented += 1
             return example.model_copy(update={"key_terms": terms, "detail": f"no documentation: {error}"})
         subject = f"{example.asked}\n\n```python\n{example.program}\n```"
         written = await self._text(example.question, language, passages, subject)
+        self.undocumented += written.unanswered
         detail = f"no documentation: {written.problem}" if written.problem else ""
         return example.model_copy(
             update={"key_terms": terms, "passages": passages, "documentation": written.text, "detail": detail}
@@ -80,6 +86,8 @@ class Grounder:
         return list(distinct.values())[:PASSAGES_AN_ANSWER]
 
     async def _text(self, title: str, terms: list[str], passages: list[Passage], subject: str | None = None) -> Written:
+        if not passages:
+            return Written(problem="nothing in the manual matches")
         if self._writer is None:
             return Written(extractive_documentation(title, passages).strip(), EXTRACTIVE)
         return await self._writer.write(subject or title, terms, passages)

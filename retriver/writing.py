@@ -16,11 +16,12 @@ MAX_OUTPUT_TOKENS = 4096
 
 @dataclass(frozen=True)
 class Written:
-    """A grounded text and who wrote it; `problem` says why there is none."""
+    """A grounded text and who wrote it; `problem` says why there is none, `unanswered` that asking later may help."""
 
     text: str = ""
     origin: str = ""
     problem: str = ""
+    unanswered: bool = False
 
 
 class GroundedWriter:
@@ -45,7 +46,7 @@ class GroundedWriter:
             try:
                 reply = await self._engine.ask(call)
             except CallError as error:
-                return Written(problem=f"the model did not answer ({error})")
+                return Written(problem=f"the model did not answer ({error})", unanswered=True)
             if reply.status != "ok":
                 return Written(problem=f"the model gave no answer ({reply.status} {reply.finish_reason})".strip())
             problems = grounding_problems(reply.text, passages)

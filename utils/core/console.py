@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from typing import TypeVar
@@ -20,7 +21,7 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 SECRET_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY", "R2R_API_KEY")
-_KEY_IN_TEXT = re.compile(r"(?i)\b((?:api[_-]?)?key|token)=([^&\s'\"]+)|\bAIza[\w-]{20,}|(?i:bearer )[\w.~+/-]{8,}")
+_KEY_IN_TEXT = re.compile(r"(?i)\b((?:api[_-]?)?key|token)=([^&\s'\"]+)|AIza[\w-]{20,}|(?i:bearer )[\w.~+/-]{8,}")
 _known_secrets: set[str] = set()
 
 
@@ -51,7 +52,7 @@ def mask_secrets(text: str) -> str:
     """`text` with known secrets, and whatever looks like a key, replaced by `***`."""
     for name in SECRET_VARIABLES:
         remember_secret(os.environ.get(name))
-    for secret in _known_secrets:
+    for secret in sorted(_known_secrets, key=len, reverse=True):  # one may be the beginning of another
         text = text.replace(secret, "***")
     return _KEY_IN_TEXT.sub(lambda found: f"{found[1]}=***" if found[1] else "***", text)
 
@@ -78,14 +79,16 @@ def run_script(main: Callable[[], int]) -> int:
     except UserError as error:
         message, code = f"error: {error}", ExitCode.USAGE
     except OSError as error:
-        if error.filename is None:
-            raise
-        message = f"error: {error.filename}: {error.strerror}; check that the path exists and may be read and written"
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+        message = f"error: {what}; check that the path exists, may be read and written, and that the disk has room"
         code = ExitCode.USAGE
     except Interrupted as stop:
         message, code = f"stopped: {stop}", ExitCode.INTERRUPTED
     except KeyboardInterrupt:
         message, code = "stopped: run the same command again to resume", ExitCode.INTERRUPTED
+    except Exception:  # a fault of this project: told in full, but never with a secret in it
+        print(mask_secrets(traceback.format_exc()), end="", file=sys.stderr)
+        return 1
     print(mask_secrets(" ".join(message.split())), file=sys.stderr)
     return code
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from utils.core.console import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @contextmanager
@@ -53,32 +55,57 @@ def write_jsonl(path: Path, records: Iterable[BaseModel | dict[str, Any]]) -> in
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, object) of a JSONL file; raises UserError naming the bad line."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise UserError(
-                        f"{path}:{number}: not JSON ({error.msg}); expected one JSON object a line"
-                    ) from error
-                if not isinstance(value, dict):
-                    raise UserError(f"{path}:{number}: expected a JSON object, found {type(value).__name__}")
-                yield number, value
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
+    for number, line in _lines(path):
+        yield number, _object(path, number, line)
 
 
 def read_records(path: Path, model: type[Model]) -> Iterator[Model]:
     """Yield a JSONL file's lines as `model`; raises UserError naming line and field."""
-    for number, value in read_json_lines(path):
+    for number, line in _lines(path):
+        yield _record(path, number, line, model)
+
+
+def read_records_or_errors(path: Path, model: type[Model]) -> Iterator[tuple[int, Model | UserError]]:
+    """Yield (line number, record) of a JSONL file, in place of a bad line's record what `read_records` would raise."""
+    for number, line in _lines(path):
         try:
-            yield model.model_validate(value)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or model.__name__
+            yield number, _record(path, number, line, model)
+        except UserError as error:
+            yield number, error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            yield from ((number, line) for number, line in enumerate(stream, start=1) if line.strip())
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
+
+
+def _object(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = getattr(error, "msg", error)
+        raise UserError(f"{path}:{number}: not JSON ({reason}); expected one JSON object a line") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}:{number}: expected a JSON object, found {type(value).__name__}")
+    if _SURROGATE.search(line):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
             raise UserError(
-                f"{path}:{number}: field '{field}': {first['msg']}; run the stage that writes this file again"
+                f"{path}:{number}: holds half a character (a lone surrogate such as \\ud800); write the text again"
             ) from error
+    return value
+
+
+def _record(path: Path, number: int, line: str, model: type[Model]) -> Model:
+    try:
+        return model.model_validate(_object(path, number, line))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or model.__name__
+        raise UserError(
+            f"{path}:{number}: field '{field}': {first['msg']}; run the stage that writes this file again"
+        ) from error

@@ -12,8 +12,11 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
+from utils.core.console import UserError
 from utils.core.fingerprint import file_fingerprint
-from utils.core.jsonl import read_json_lines, whole_file
+from utils.core.jsonl import read_json_lines, read_records_or_errors, whole_file
 from utils.core.paths import WorkDir
 from utils.databases.catalog import DatabaseEntry
 from utils.dataset.release import ReleaseCounts, ReleaseSettings
@@ -43,7 +46,7 @@ def build_manifest(
     stages[RELEASE_STAGE] = _with_total(counts.rows)
     stages["4 basicq"] = _with_total(counts.answers)
     if counts.rows.total() != stages["3 generate_finetuning_data_gemini"]["rows"]:
-        raise RuntimeError(f"{counts.rows.total()} rows decided, but the stage before wrote another number")
+        raise RuntimeError(f"{counts.rows.total()} rows decided, but stage 3 wrote another number")
     names = sorted({name for name, _side in counts.written})
     return {
         "version": version,
@@ -57,7 +60,7 @@ def build_manifest(
             for name, entry in sorted(entries.items())
         },
         "versions": {"python": platform.python_version(), **{name: package_version(name) for name in _PACKAGES}},
-        "inputs": {path.name: file_fingerprint(path) for path in sorted(inputs)},
+        "inputs": {f"{path.parent.name}/{path.name}": file_fingerprint(path) for path in sorted(inputs)},
         "files": {path.name: file_entry(path) for path in sorted(folder.glob("*.jsonl"))},
     }
 
@@ -75,8 +78,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def stage_counts(path: Path) -> dict[str, int]:
-    """How many lines of a stage's file have which status, and `rows`, their sum."""
-    return _with_total(Counter(str(line.get("status")) for _number, line in read_json_lines(path)))
+    """How many lines of a stage's file have which status (`invalid`: cannot be read), and `rows`, their sum."""
+    lines = (line for _number, line in read_records_or_errors(path, _WithStatus))
+    return _with_total(Counter("invalid" if isinstance(line, UserError) else line.status for line in lines))
+
+
+class _WithStatus(BaseModel):
+    status: str
 
 
 def file_entry(path: Path) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from utils.core.console import UserError
-from utils.core.jsonl import read_records, to_line, whole_file
+from utils.core.jsonl import read_records_or_errors, to_line, whole_file
 from utils.core.records import Answer, Example
 from utils.databases.catalog import DatabaseEntry, find_entry
 from utils.databases.entries import SchemaStyle, schema_text
@@ -18,6 +18,19 @@ from utils.dataset.duplicates import DuplicateFinder, normal_question
 from utils.dataset.sft import SYSTEM_INSTRUCTION, answer_record, contract_problem, example_record, file_problem
 from utils.dataset.splits import split_of
 from utils.programs.normal_form import template
+from utils.programs.source import ProgramError
+
+_FILES = ("train", "validation", "basicq", "rows")
+_UNKNOWN_ROW = {
+    "question_id": "",
+    "db_name": "",
+    "outcome": "",
+    "detail": "",
+    "tier": None,
+    "origin": "",
+    "source": "",
+    "is_benchmark": False,
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +46,20 @@ class ReleaseSettings:
 
 @dataclass
 class ReleaseCounts:
-    """What became of the rows: by status, and the written ones by database and side."""
+    """What became of stage 3's rows and of stage 1's answers, and the written rows by database and side."""
 
     rows: Counter[str] = field(default_factory=Counter)
-    written: Counter[tuple[str, str]] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
+    written: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a row: `outcome` is the file its training line `record` goes into, or why it has none."""
+
+    outcome: str
+    detail: str = ""
+    record: dict[str, Any] | None = None
 
 
 class SchemaJoiner:
@@ -62,77 +83,87 @@ class SchemaJoiner:
 def write_release(
     folder: Path, generated: Path, answers: Path, joiner: SchemaJoiner, settings: ReleaseSettings
 ) -> ReleaseCounts:
-    """Write train.jsonl, validation.jsonl, basicq.jsonl and rows.jsonl into `folder`; one line of rows.jsonl a row.
+    """Write train.jsonl, validation.jsonl, basicq.jsonl and rows.jsonl into `folder`.
 
-    Raises UserError when the written files break Gemini's limits.
+    rows.jsonl has one line for every line of `generated` and `answers`; a line that cannot be read is there as
+    `invalid`. Raises UserError when the written files break Gemini's limits.
     """
     counts = ReleaseCounts()
     folder.mkdir(parents=True, exist_ok=True)
+    placement = Placement(joiner, settings)
     with ExitStack() as stack:
         files = {name: stack.enter_context(whole_file(folder / f"{name}.jsonl")) for name in _FILES}
-        for example, outcome, detail, record in _decided(generated, joiner, settings):
-            counts.rows[outcome] += 1
-            files["rows"].write(to_line(_row_line(example, outcome, detail)))
-            if record is not None:
-                files[outcome].write(to_line(record))
-                counts.written[example.db_name, outcome] += 1
-            elif outcome in _JOIN_PROBLEMS:
-                counts.problems.append(f"{example.source or example.question_id}: {detail}")
-        for answer in read_records(answers, Answer):
-            record = answer_record(answer, settings.system_instruction) if answer.status == "answered" else None
-            problem = contract_problem(record) if record else ""
-            counts.answers["contract" if problem else answer.status] += 1
-            if record and not problem:
-                files["basicq"].write(to_line(record))
+        for number, row in read_records_or_errors(generated, Example):
+            decision = _unreadable(row) if isinstance(row, UserError) else placement.decide(row)
+            counts.rows[decision.outcome] += 1
+            if decision.record is not None and isinstance(row, Example):
+                counts.written[row.db_name, decision.outcome] += 1
+            _write(files, decision, row, f"{generated.name}:{number}")
+        for number, answer in read_records_or_errors(answers, Answer):
+            decision = _unreadable(answer) if isinstance(answer, UserError) else _decide_answer(answer, settings)
+            counts.answers[decision.outcome] += 1
+            _write(files, decision, answer, f"{answers.name}:{number}")
     problem = file_problem(counts.rows["train"], counts.rows["validation"])
     if problem:
         raise UserError(f"{problem}; lower --validation-share")
     return counts
 
 
-_FILES = ("train", "validation", "basicq", "rows")
-_JOIN_PROBLEMS = ("unknown_schema", "contract")
+class Placement:
+    """Decides stage 3's rows one after another, so that none repeats, or stands across from, one in the set."""
 
+    def __init__(self, joiner: SchemaJoiner, settings: ReleaseSettings) -> None:
+        self._joiner = joiner
+        self._settings = settings
+        self._duplicates = DuplicateFinder()
+        self._sides: dict[str, str] = {}  # each question's side, over all databases
 
-def _decided(
-    generated: Path, joiner: SchemaJoiner, settings: ReleaseSettings
-) -> Iterator[tuple[Example, str, str, dict[str, Any] | None]]:
-    """Each row with what becomes of it: (row, "train" or "validation" or why not, detail, training line)."""
-    duplicates = DuplicateFinder()
-    sides: dict[str, str] = {}  # each question's side, over all databases
-    for example in read_records(generated, Example):
+    def decide(self, example: Example) -> Decision:
+        """Where the next row goes, or why nowhere."""
         if not example.accepted:
-            yield example, example.status, example.detail or (example.verdict.detail if example.verdict else ""), None
-            continue
+            return Decision(example.status, example.detail or (example.verdict.detail if example.verdict else ""))
+        if example.verdict is None or example.verdict.status != "match":
+            return Decision("invalid", f"{example.source}: marked as accepted, but its verdict is not 'match'")
         try:
-            schema = joiner.schema_of(example.question_id)
+            earlier = self._duplicates.earlier(example)
+            group = template(example.program or "")
+            schema = self._joiner.schema_of(example.question_id)
+        except ProgramError as error:
+            return Decision("invalid", f"{example.source}: marked as accepted, but has no program ({error})")
         except UserError as error:
-            yield example, "unknown_schema", str(error), None
-            continue
-        earlier = duplicates.earlier(example)
+            return Decision("unknown_schema", str(error))
         if earlier:
-            yield example, "duplicate", earlier, None
-            continue
-        side = split_of(template(example.program or ""), settings.seed, settings.validation_share)
-        if sides.setdefault(normal_question(example.asked), side) != side:
-            yield example, "leak", f"the same question stands in {sides[normal_question(example.asked)]}", None
-            continue
-        record = example_record(example, schema, settings.system_instruction, settings.with_documentation)
-        problem = contract_problem(record)
-        if problem:
-            yield example, "contract", problem, None
-        else:
-            yield example, side, "", record
+            return Decision("duplicate", earlier)
+        side = split_of(group, self._settings.seed, self._settings.validation_share)
+        question = normal_question(example.asked)
+        if self._sides.get(question, side) != side:
+            return Decision("leak", f"the same question stands in {self._sides[question]}")
+        record = example_record(example, schema, self._settings.system_instruction, self._settings.with_documentation)
+        if problem := contract_problem(record):
+            return Decision("contract", problem)
+        self._duplicates.keep(example)
+        self._sides[question] = side
+        return Decision(side, record=record)
 
 
-def _row_line(example: Example, outcome: str, detail: str) -> dict[str, Any]:
-    return {
-        "question_id": example.question_id,
-        "db_name": example.db_name,
-        "outcome": outcome,
-        "detail": detail,
-        "tier": example.tier,
-        "origin": example.origin,
-        "source": example.source,
-        "is_benchmark": example.is_benchmark,
-    }
+def _decide_answer(answer: Answer, settings: ReleaseSettings) -> Decision:
+    if answer.status != "answered":
+        return Decision(answer.status, answer.detail)
+    record = answer_record(answer, settings.system_instruction)
+    problem = contract_problem(record)
+    return Decision("contract", problem) if problem else Decision("basicq", record=record)
+
+
+def _unreadable(error: UserError) -> Decision:
+    return Decision("invalid", str(error))
+
+
+def _write(files: Mapping[str, TextIO], decision: Decision, row: Example | Answer | UserError, place: str) -> None:
+    if decision.record is not None:
+        files[decision.outcome].write(to_line(decision.record))
+    known = {} if isinstance(row, UserError) else row.model_dump(include=set(_UNKNOWN_ROW))
+    line = {**_UNKNOWN_ROW, **known, "outcome": decision.outcome, "detail": decision.detail}
+    line["source"] = line["source"] or place
+    if decision.outcome == "basicq":
+        line["tier"] = "doc"
+    files["rows"].write(to_line(line))

@@ -17,7 +17,7 @@ def write_report(folder: Path, manifest: dict[str, Any]) -> None:
     """Write `report.html` of the version in `folder` from its manifest, rows.jsonl and train.jsonl."""
     rejected: list[dict[str, Any]] = []
     for _number, row in read_json_lines(folder / "rows.jsonl"):
-        if row["outcome"] not in ("train", "validation") and len(rejected) < MAX_REJECTED:
+        if row["outcome"] not in ("train", "validation", "basicq") and len(rejected) < MAX_REJECTED:
             rejected.append(row)
     samples = []
     for _number, line in read_json_lines(folder / "train.jsonl"):

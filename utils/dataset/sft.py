@@ -66,7 +66,7 @@ def contract_problem(record: Any) -> str:
         return "expected a JSON object"
     unknown = set(record) - {"systemInstruction", "contents"}
     if unknown:
-        return f"unknown field '{sorted(unknown)[0]}'"
+        return f"unknown field '{min(unknown, key=str)}'"
     if "systemInstruction" in record:
         problem = _turn_problem(record["systemInstruction"], ("system",))
         if problem:
@@ -88,6 +88,9 @@ def contract_problem(record: Any) -> str:
 def _turn_problem(turn: Any, roles: tuple[str, ...]) -> str:
     if not isinstance(turn, dict):
         return "expected an object with role and parts"
+    unknown = set(turn) - {"role", "parts"}
+    if unknown:
+        return f"unknown field '{min(unknown, key=str)}'"
     if turn.get("role") not in roles:
         return f"role '{turn.get('role')}', expected '{roles[0]}'"
     parts = turn.get("parts")

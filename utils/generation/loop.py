@@ -19,7 +19,7 @@ from utils.programs.source import ProgramError, extract_program
 from utils.proof.prove import ProofTask
 from utils.proof.runner import Prover
 
-_CANNOT_REPAIR = ("gold_error", "degenerate", "infra_error")  # the program is not at fault
+NO_PROGRAM_HELPS = ("gold_error", "degenerate", "infra_error")  # the program is not at fault
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Generator:
         """The first proven program for `question`, else the last attempt and its verdict."""
         if not question.gold_sql:
             return unproven(question, "no_gold", "no gold SQL to prove a program against; add column gold_sql")
+        question = question.model_copy(update={"db_name": entry.name})
         first_turn = await asyncio.to_thread(self._first_turn, question, entry)
         turns: list[tuple[Role, str]] = [("user", first_turn)]
         program: str | None = None
@@ -74,7 +75,7 @@ class Generator:
                 detail = f"{reply.status} {reply.finish_reason}".strip()
                 return unproven(question, "call_failed", detail, origin=origin, attempts=attempt)
             program, verdict = await self._proven(question, entry, reply.text)
-            if verdict.status == "match" or verdict.status in _CANNOT_REPAIR:
+            if verdict.status == "match" or verdict.status in NO_PROGRAM_HELPS:
                 break
             helpful = await asyncio.to_thread(self._helpful, verdict)
             repair = self._prompts.repair(verdict.status, verdict.detail, helpful)

@@ -20,7 +20,7 @@ class ExamplePool:
         self._vectors = [self._vector(counts) for counts in words]
 
     def similar(self, question: Question, limit: int) -> list[Example]:
-        """At most `limit` examples, most similar first; half of them may come from other databases."""
+        """At most `limit` examples, most similar first: two thirds of the same database where there are so many."""
         vector = self._vector(_words(question))
         ranked = sorted(
             (
@@ -33,8 +33,8 @@ class ExamplePool:
         )
         same = [example for _score, _index, example in ranked if example.db_name == question.db_name]
         others = [example for _score, _index, example in ranked if example.db_name != question.db_name]
-        from_others = max(limit - len(same), limit // 3)
-        return [*same[: limit - from_others], *others[:from_others]][:limit]
+        others = others[: max(limit - len(same), limit // 3)]
+        return [*same[: limit - len(others)], *others]
 
     def _vector(self, counts: Counter[str]) -> dict[str, float]:
         vector = {word: count * self._weight.get(word, 0.0) for word, count in counts.items()}

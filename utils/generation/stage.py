@@ -19,7 +19,7 @@ from utils.databases.entries import graph_names, schema_text
 from utils.gemini.arguments import engine_from
 from utils.gemini.rows import run_rows
 from utils.generation.examples import CorpusProver
-from utils.generation.loop import GenerationSettings, Generator
+from utils.generation.loop import NO_PROGRAM_HELPS, GenerationSettings, Generator
 from utils.generation.similar import ExamplePool
 from utils.proof.runner import Prover
 
@@ -54,7 +54,7 @@ async def generate_all(
         async def solve(row: QuestionRow) -> Example:
             example = await corpus.prove(row)
             wanted = args.ask == "all" or not example.accepted
-            if generator is not None and wanted and example.status not in ("invalid", "no_gold", "gold_error"):
+            if generator is not None and wanted and example.status not in ("invalid", "no_gold", *NO_PROGRAM_HELPS):
                 example = await generator.generate(row.question, corpus.entry(row.question))
             if not example.accepted:
                 return example

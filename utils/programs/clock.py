@@ -53,6 +53,8 @@ def _calls(tokens: list[Token]) -> tuple[list[_Call], list[_Call | None]]:
     open_calls: list[_Call] = []
     for index, token in enumerate(tokens):
         inner.append(open_calls[-1] if open_calls else None)
+        if open_calls and token.token_type != TokenType.R_PAREN:
+            open_calls[-1].arguments += token.token_type == TokenType.COMMA or not open_calls[-1].arguments
         if token.token_type == TokenType.L_PAREN:
             before = tokens[index - 1] if index else None
             grouping = before is None or before.token_type in (TokenType.L_PAREN, TokenType.COMMA)
@@ -62,8 +64,6 @@ def _calls(tokens: list[Token]) -> tuple[list[_Call], list[_Call | None]]:
                 calls.append(open_calls[-1])
         elif open_calls and token.token_type == TokenType.R_PAREN:
             open_calls.pop().closed = token
-        elif open_calls and (token.token_type == TokenType.COMMA or not open_calls[-1].arguments):
-            open_calls[-1].arguments += 1
     return calls, inner
 
 
@@ -80,7 +80,9 @@ def _sqlite_replacements(tokens: list[Token], now: str) -> list[tuple[int, int, 
     found: list[tuple[int, int, str]] = []
     for index, token in enumerate(tokens):
         name, call = token.text.lower(), inner[index]
-        if token.token_type == TokenType.STRING and name == "now" and call and call.function in _SQLITE_DATE_FUNCTIONS:
+        text = token.token_type in (TokenType.STRING, TokenType.IDENTIFIER)  # SQLite takes "now" for text, too
+        column = index and tokens[index - 1].token_type == TokenType.DOT
+        if name == "now" and text and not column and call and call.function in _SQLITE_DATE_FUNCTIONS:
             found.append((token.start, token.end, f"'{now}'"))
         elif name in words and _is_clock_word(tokens, index):
             found.append((token.start, token.end, words[name]))
@@ -97,12 +99,9 @@ def _sqlite_replacements(tokens: list[Token], now: str) -> list[tuple[int, int, 
 def _duckdb_replacements(tokens: list[Token], now: str) -> list[tuple[int, int, str]]:
     day, _, time_of_day = now.partition(" ")
     literals = dict.fromkeys(_TIMESTAMPTZ_CALLS, f"TIMESTAMPTZ '{now}+00'")
-    literals |= {
-        "current_localtimestamp": f"TIMESTAMP '{now}'",
-        "today": f"DATE '{day}'",
-        "current_date": f"DATE '{day}'",
-    }
+    literals |= dict.fromkeys(("today", "current_date"), f"DATE '{day}'")
     literals |= dict.fromkeys(("get_current_time", "current_localtime"), f"TIME '{time_of_day}'")
+    literals["current_localtimestamp"] = f"TIMESTAMP '{now}'"
     words = {
         "current_timestamp": literals["now"],
         "localtimestamp": literals["current_localtimestamp"],
@@ -176,7 +175,7 @@ def _single_moment(function: Callable[..., Any], now: str | None) -> Callable[..
             raise TypeError(f"expected one moment, found {type(made).__name__}")
         return made
 
-    def reading(*_timezone: Any) -> Any:
+    def reading(tz: Any = None) -> Any:
         return pandas.Timestamp(now or "now")
 
     moment.now = moment.today = moment.utcnow = reading  # type: ignore[attr-defined]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+from typing import TypeVar
 
 from utils.programs.source import parse_program
+
+Node = TypeVar("Node", bound=ast.AST)
 
 
 def normal_form(program: str) -> str:
@@ -13,7 +16,8 @@ def normal_form(program: str) -> str:
     Programs with equal normal forms are the same program. Example: `x = parts\\nresult = x` and
     `p = parts  # all\\nresult = p` both give `v0 = parts\\nresult = v0`.
     """
-    return ast.unparse(_RenamedVariables(_variables(parse_program(program))).visit(parse_program(program)))
+    tree = parse_program(program)
+    return ast.unparse(_RenamedVariables(_variables(tree)).visit(tree))
 
 
 def template(program: str) -> str:
@@ -26,9 +30,24 @@ def template(program: str) -> str:
 
 
 def _variables(tree: ast.Module) -> dict[str, str]:
-    stored = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    names = [name for name in dict.fromkeys(stored) if name != "result"]
-    return {name: f"v{index}" for index, name in enumerate(names)}
+    """New names for the author's variables, functions and arguments.
+
+    What is read before it is assigned may be a collection, and an argument given by name is known by it: these stay.
+    """
+    names = sorted(_nodes(tree, ast.Name), key=lambda name: (name.lineno, name.col_offset))
+    first_use = {name.id: name for name in reversed(names)}
+    looped = {id(name) for part in _nodes(tree, ast.comprehension) for name in _nodes(part.target, ast.Name)}
+    assigned = [name.id for name in names if isinstance(name.ctx, ast.Store)]
+    variables = [name for name in assigned if isinstance(first_use[name].ctx, ast.Store)]
+    variables += [name.id for name in names if id(name) in looped]
+    given_by_name = {keyword.arg for keyword in _nodes(tree, ast.keyword)}
+    arguments = [argument.arg for argument in _nodes(tree, ast.arg) if argument.arg not in given_by_name]
+    own = dict.fromkeys([*variables, *(function.name for function in _nodes(tree, ast.FunctionDef)), *arguments])
+    return {name: f"v{index}" for index, name in enumerate(name for name in own if name != "result")}
+
+
+def _nodes(tree: ast.AST, kind: type[Node]) -> list[Node]:
+    return [node for node in ast.walk(tree) if isinstance(node, kind)]
 
 
 class _RenamedVariables(ast.NodeTransformer):
@@ -38,6 +57,13 @@ class _RenamedVariables(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self._new_names.get(node.id, node.id), node.ctx)
 
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        return ast.arg(self._new_names.get(node.arg, node.arg))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.name = self._new_names.get(node.name, node.name)
+        return self.generic_visit(node)
+
 
 class _Skeleton(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.Name:
@@ -46,6 +72,13 @@ class _Skeleton(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         value = self.visit(node.value)
         return ast.Attribute(value, node.attr if node.attr.isupper() else "_", node.ctx)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.name = "_"
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        return ast.arg("_")
 
     def visit_keyword(self, node: ast.keyword) -> ast.keyword:
         operator_argument = node.arg in {"by", "per", "name", "allow_ties", "default"}

@@ -10,6 +10,7 @@ import asyncio
 import multiprocessing
 import os
 import resource
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -121,6 +122,8 @@ def _confine(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES_LIMIT, _OPEN_FILES_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ.clear()
+    os.environ["TZ"] = "UTC"  # so that 'localtime' in SQL means the same on every machine
+    time.tzset()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)

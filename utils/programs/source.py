@@ -16,7 +16,7 @@ class ProgramError(Exception):
 
 def code_blocks(text: str) -> list[str]:
     """The bodies of all fenced code blocks of a Markdown text, in order."""
-    return [body.strip("\n") for _language, body in _FENCE.findall(text)]
+    return [body.strip("\n") for _language, body in _FENCE.findall(text.replace("\r\n", "\n"))]
 
 
 def extract_program(reply: str) -> str:

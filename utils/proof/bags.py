@@ -36,7 +36,7 @@ def bags_equal(gold: Sequence[Row], candidate: Sequence[Row]) -> bool:
 
 
 def _group_difference(left: list[Row], right: list[Row]) -> tuple[list[Row], list[Row]]:
-    left, right = sorted(left, key=_numbers), sorted(right, key=_numbers)
+    left, right = sorted(left, key=_sort_key), sorted(right, key=_sort_key)
     if len(left) == len(right) and all(rows_equal(a, b) for a, b in zip(left, right, strict=True)):
         return [], []
     if max(len(left), len(right)) > _GREEDY_LIMIT:
@@ -58,7 +58,7 @@ def _exact_difference(left: list[Row], right: list[Row]) -> tuple[list[Row], lis
     while i < len(left) and j < len(right):
         if rows_equal(left[i], right[j]):
             i, j = i + 1, j + 1
-        elif _numbers(left[i]) < _numbers(right[j]):
+        elif _sort_key(left[i]) < _sort_key(right[j]):
             missing.append(left[i])
             i += 1
         else:
@@ -67,5 +67,7 @@ def _exact_difference(left: list[Row], right: list[Row]) -> tuple[list[Row], lis
     return missing + left[i:], extra + right[j:]
 
 
-def _numbers(row: Row) -> tuple[float, ...]:
-    return tuple(float(cell) for cell in row if isinstance(cell, int | float))
+def _sort_key(row: Row) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Numbers rounded, so that what differs within tolerance sorts alike, then as they are."""
+    numbers = tuple(float(cell) for cell in row if isinstance(cell, int | float))
+    return tuple(float(f"{round(number, 8):.8g}") for number in numbers), numbers

@@ -12,7 +12,7 @@ from utils.core.fingerprint import file_fingerprint, files_fingerprint, fingerpr
 from utils.core.paths import PROJECT_ROOT
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry
-from utils.databases.connect import database_fingerprint
+from utils.databases.connect import database_fingerprint, database_path
 from utils.proof.prove import ProofTask
 
 _metadata = MetaData()
@@ -56,13 +56,16 @@ class VerdictCache:
 def task_key(task: ProofTask) -> str:
     """What a verdict depends on: program, gold, database and graph contents, settings, clock and code."""
     entry = task.entry
-    return fingerprint(task.program, task.gold_sql, _entry_key(repr(entry), entry), _code_key())
+    return fingerprint(task.program, task.gold_sql, _entry_key(entry), _code_key())
 
 
 _entry_keys: dict[str, str] = {}
 
 
-def _entry_key(name: str, entry: DatabaseEntry) -> str:
+def _entry_key(entry: DatabaseEntry) -> str:
+    """Contents and settings of an entry; the files are read again only when they have changed."""
+    changed = [path.stat().st_mtime_ns for path in (database_path(entry.url), entry.graph_path)]
+    name = f"{entry!r} {changed}"
     if name not in _entry_keys:
         contents = database_fingerprint(entry.url), file_fingerprint(entry.graph_path)
         _entry_keys[name] = fingerprint(*contents, entry.graph_name, entry.now, entry.configs)

@@ -81,14 +81,13 @@ def _column_mappings(gold: GoldResult, candidate: Sequence[Row]) -> Iterator[lis
     """Candidate columns in gold's order: position first, then permutations whose columns hold the same values."""
     width = len(candidate[0])
     yield list(range(width))
-    pool = gold.rows
-    if gold.tie_groups is not None and sum(map(len, gold.tie_groups)) > len(gold.rows):
-        return  # a tie is cut: the values may rightly differ, so only the position tells columns apart
+    # Where a LIMIT cuts a tie, gold could have chosen other rows too, and the candidate may hold some of them.
+    pool = gold.rows if gold.tie_groups is None else [row for group in gold.tie_groups for row in group]
     choices = [
         [
             column
             for column in range(width)
-            if bags_equal([(row[i],) for row in pool], [(row[column],) for row in candidate])
+            if not bag_difference([(row[i],) for row in pool], [(row[column],) for row in candidate])[1]
         ]
         for i in range(width)
     ]

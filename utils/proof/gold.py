@@ -69,22 +69,29 @@ def keyed_query(query: exp.Query, dialect: Dialect) -> KeyedQuery | None:
 
 def _with_output_keys(query: exp.Query, keys: list[exp.Expr], offset: int, dialect: Dialect) -> KeyedQuery | None:
     """For UNION, DISTINCT and `*`: the keys must be output columns, which a surrounding query can repeat."""
-    names = [projection.alias_or_name for projection in query.selects]
-    columns = []
-    for key in keys:
-        if isinstance(key, exp.Literal) and key.is_int and int(key.this) <= len(names):
-            columns.append(names[int(key.this) - 1])
-        elif isinstance(key, exp.Column):
-            columns.append(key.name)
-        else:
-            return None
+    columns = [_output_name(key, query.selects) for key in keys]
     if "*" in columns or not all(columns):
         return None
-    order = query.args["order"].sql(dialect=dialect)
-    quoted = [exp.to_identifier(name).sql(dialect=dialect) for name in columns]
-    shown = ", ".join(f"{name} AS {_KEY_PREFIX}{index}" for index, name in enumerate(quoted))
+    order = query.args["order"].copy()
     query.set("order", None)
-    return KeyedQuery(f"SELECT *, {shown} FROM ({query.sql(dialect=dialect)}) {order}", len(keys), offset)
+    shown = []
+    for index, (name, ordered) in enumerate(zip(columns, order.expressions, strict=True)):
+        key_name = exp.to_identifier(f"{_KEY_PREFIX}{index}")
+        shown.append(f"{exp.to_identifier(name).sql(dialect=dialect)} AS {key_name.sql(dialect=dialect)}")
+        ordered.set("this", exp.Column(this=key_name))
+    sql = f"SELECT *, {', '.join(shown)} FROM ({query.sql(dialect=dialect)}) {order.sql(dialect=dialect)}"
+    return KeyedQuery(sql, len(keys), offset)
+
+
+def _output_name(key: exp.Expr, selects: list[exp.Expr]) -> str:
+    """The output column that a sort key names by number, by name or by what it is computed from; "" when none."""
+    names = [projection.alias_or_name for projection in selects]
+    if isinstance(key, exp.Literal) and key.is_int:
+        return names[int(key.this) - 1] if 0 < int(key.this) <= len(names) else ""
+    if not isinstance(key, exp.Column):
+        return ""
+    by_value = [projection.alias for projection in selects if projection.alias and projection.unalias() == key]
+    return by_value[0] if by_value and key.name not in names else key.name
 
 
 def _resolved_key(key: exp.Expr, selects: list[exp.Expr], outputs: dict[str, exp.Expr]) -> exp.Expr | None:

@@ -76,7 +76,7 @@ class Prover:
     def _settle(self, outcome: Outcome[ProofTask, Verdict]) -> Verdict:
         self.proven += 1
         verdict = outcome.result or self._failure(outcome)
-        if self._cache is not None:
+        if self._cache is not None and outcome.failure is None:  # a worker's death may be the machine's doing
             self._cache.put(outcome.task, verdict)
         return verdict
 

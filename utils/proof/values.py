@@ -61,7 +61,9 @@ def is_number(cell: Cell) -> bool:
 
 
 def cells_equal(left: Cell, right: Cell) -> bool:
-    """Equality of canonical cells: numbers to a tolerance, null only to null, text exactly."""
+    """Equality of canonical cells: whole numbers and text exactly, other numbers to a tolerance, null only to null."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left == right
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left == right or math.isclose(left, right, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
     return left == right and is_number(left) == is_number(right)

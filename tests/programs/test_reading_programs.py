@@ -1,0 +1,258 @@
+"""What is read from a program's text alone: the block it stands in, its terms, its normal form."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils.programs.normal_form import normal_form, template
+from utils.programs.source import ProgramError, code_blocks, extract_program, parse_program
+from utils.programs.terms import key_terms, operators
+
+PROGRAM = "rich = customers.WHERE(balance > 3)\nresult = rich.CALCULATE(name)"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        PROGRAM,
+        f"\n{PROGRAM}\n\n",
+        f"```python\n{PROGRAM}\n```",
+        f"Here it is:\n\n```py\n{PROGRAM}\n```\nIt keeps the rich ones.",
+        f"``` python\n{PROGRAM}\n```  ",
+        f"```pydough\n{PROGRAM}\n```",
+        f"```python\n{PROGRAM}\n```\n".replace("\n", "\r\n"),
+        f"- as a list item:\n  ```\n{PROGRAM}\n  ```",
+        f"Inline `code` and one block\n```\n{PROGRAM}\n```\nwith `result`.",
+    ],
+)
+def test_the_one_program_of_a_reply_is_found(reply):
+    assert extract_program(reply) == PROGRAM
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (f"```python\n{PROGRAM}\n```\nor\n```python\n{PROGRAM}\n```", "exactly one code block, found 2"),
+        ("```sql\nSELECT 1\n```\n```python\nresult = a\n```\n```\nb\n```", "found 3"),
+        ("I cannot write this program.", "found none"),
+        ("", "found none"),
+        ("result is what you want", "found none"),
+        ("customers.CALCULATE(name)", "found none"),
+    ],
+)
+def test_a_reply_without_exactly_one_program_is_refused(reply, said):
+    with pytest.raises(ProgramError, match=said):
+        extract_program(reply)
+
+
+@pytest.mark.parametrize("program", ["result = customers.WHERE(", "answer = customers", "for"])
+def test_a_single_block_at_fault_is_left_to_proof(program):
+    assert extract_program(f"```python\n{program}\n```") == program
+
+
+def test_all_blocks_are_found_in_order():
+    assert code_blocks("```\na\n```\ntext\n```python\n\nb\nc\n\n```\n```") == ["a", "b\nc"]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "result = a",
+        "result: object = a",
+        "other, result = a, b",
+        "x = result = a",
+        "if True:\n    result = a\nelse:\n    result = b",
+        "for one in (a, b):\n    result = one",
+        "def f():\n    return a\nresult = f()",
+    ],
+)
+def test_an_assigned_result_is_seen(program):
+    parse_program(program)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "",
+        "# result = a",
+        "results = a",
+        "result",
+        "result == a",
+        "f(result=a)",
+        "def f():\n    result = a",
+        "[result for result in a]",
+        "a.result = b",
+        "f = lambda result: result",
+        "class C:\n    result = 1",
+    ],
+)
+def test_a_result_never_assigned_is_refused(program):
+    with pytest.raises(ProgramError, match="never assigns `result`"):
+        parse_program(program)
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("result = (1", r"syntax error in line 1: '\(' was never closed"),
+        ("result = 1\n  x = 2", "syntax error in line 2"),
+        ("result = 1\x00", "syntax error"),
+        ("result = '\ud800'", "syntax error"),
+        ("result = " + "(" * 500, "syntax error"),
+        ("result = " + "-" * 100_000 + "1", "syntax error"),
+    ],
+)
+def test_what_does_not_parse_is_told_in_one_line(program, said):
+    with pytest.raises(ProgramError, match=said) as caught:
+        parse_program(program)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text())
+def test_any_text_either_parses_or_is_refused(text):
+    try:
+        parse_program(text)
+    except ProgramError:
+        return
+    assert "result" in text
+
+
+def test_operators_stand_in_the_order_of_their_use():
+    program = (
+        "big = parts.WHERE(CONTAINS(LOWER(name), 'x') | (size > 3))\n"
+        "result = big.CALCULATE(name, n=COUNT(lines), a=LOWER(brand)).TOP_K(3, by=n.DESC())"
+    )
+    assert operators(program) == ["WHERE", "CONTAINS", "LOWER", "CALCULATE", "COUNT", "TOP_K", "DESC"]
+
+
+def test_key_terms_are_operators_telling_arguments_symbols_and_the_graphs_names():
+    program = (
+        "r = pydough.range_collection('t', 'i', 3)\n"
+        "result = customers.CALCULATE(x=RANKING(by=name.ASC(na_pos='last'), per='nations') ** 2, y=name[:1])"
+        ".WHERE(~(x > 1) & HAS(orders))"
+    )
+    terms = key_terms(program, {"customers", "orders", "lines", "name"})
+    assert set(terms) == {
+        *("range_collection", "CALCULATE", "ASC", "RANKING", "WHERE", "HAS"),
+        *("by=", "per=", "na_pos=", "**", "slicing", "&", "~"),
+        *("customers", "orders", "name"),
+    }
+    assert len(terms) == len(set(terms))
+    assert terms.index("range_collection") < terms.index("RANKING") < terms.index("WHERE") < terms.index("by=")
+
+
+def test_names_and_arguments_that_need_no_word_are_no_key_terms():
+    assert key_terms("result = parts.CALCULATE(by=size, COUNTRY=name)") == ["CALCULATE", "by="]
+    assert key_terms("def f(by):\n    return by\nresult = f(by=3)") == []
+
+
+def test_terms_of_what_is_no_program_are_refused():
+    with pytest.raises(ProgramError):
+        key_terms("result = (")
+
+
+ALIKE = [
+    ("x = parts\nresult = x", "everything = parts  # all\n\nresult = (\n    everything\n)"),
+    ("result = parts.WHERE(size > 3)", "result=parts.WHERE( (size>3) )"),
+    ("result = parts.WHERE(name == 'a')", 'result = parts.WHERE(name == "a")'),
+    ("n = 3\nk = n\nresult = parts.TOP_K(k, by=size)", "k = 3\nn = k\nresult = parts.TOP_K(n, by=size)"),
+    (
+        "cs = [COUNT(x) for x in (a, b)]\nresult = T.CALCULATE(c=cs[0])",
+        "ds = [COUNT(y) for y in (a, b)]\nresult = T.CALCULATE(c=ds[0])",
+    ),
+    (
+        "def top(c, n):\n    return c.TOP_K(n, by=size)\nresult = top(parts, 3)",
+        "def best(d, k):\n    return d.TOP_K(k, by=size)\nresult = best(parts, 3)",
+    ),
+    (
+        "f = lambda a: a + 1\nresult = parts.CALCULATE(x=f(size))",
+        "g = lambda b: b + 1\nresult = parts.CALCULATE(x=g(size))",
+    ),
+    ("for c in (a, b):\n    result = c", "for d in (a, b):\n    result = d"),
+]
+DIFFERENT = [
+    ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size >= 3)"),
+    ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size > 4)"),
+    ("result = parts.CALCULATE(name)", "result = parts.CALCULATE(brand)"),
+    ("result = parts.CALCULATE(a=name)", "result = parts.CALCULATE(b=name)"),
+    ("x = parts\ny = lines\nresult = x", "x = parts\ny = lines\nresult = y"),
+    ("x = customers\ncustomers = 3\nresult = x", "x = suppliers\nsuppliers = 3\nresult = x"),
+    ("def f(a, b):\n    return a - b\nresult = f(a=x, b=y)", "def f(b, a):\n    return b - a\nresult = f(a=x, b=y)"),
+    ("f = lambda a, b: a\nresult = f(x, y)", "f = lambda a, b: b\nresult = f(x, y)"),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), ALIKE)
+def test_renamed_and_reformatted_programs_are_the_same(left, right):
+    assert normal_form(left) == normal_form(right)
+
+
+@pytest.mark.parametrize(("left", "right"), DIFFERENT)
+def test_other_programs_are_not_the_same(left, right):
+    assert normal_form(left) != normal_form(right)
+
+
+@pytest.mark.parametrize("program", [program for pair in ALIKE + DIFFERENT for program in pair])
+def test_the_normal_form_is_a_program_and_its_own_normal_form(program):
+    assert normal_form(normal_form(program)) == normal_form(program)
+
+
+names = st.sampled_from(["alpha", "beta", "gamma", "delta", "v0", "v1", "one", "parts_of"])
+
+
+@given(st.lists(names, min_size=3, max_size=3, unique=True), st.booleans(), st.text("#abc \t", max_size=9))
+def test_no_choice_of_variable_names_or_layout_changes_the_normal_form(chosen, brackets, remark):
+    first, second, third = chosen
+    opened, closed = ("(\n   ", "\n )") if brackets else ("", "")
+    program = (
+        f"{first} = {opened}lines.WHERE(quantity > 5){closed}  # {remark}\n"
+        f"\n{second} = 7 # {first}\n"
+        f"{third} = {first}.CALCULATE(quantity,n={second})\n"
+        f"result = {opened}{third}.TOP_K({second}, by=(quantity.DESC(), order_key.ASC())){closed}\n"
+    )
+    assert normal_form(program) == (
+        "v0 = lines.WHERE(quantity > 5)\nv1 = 7\nv2 = v0.CALCULATE(quantity, n=v1)\n"
+        "result = v2.TOP_K(v1, by=(quantity.DESC(), order_key.ASC()))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("result = parts.WHERE(size > 3)", "result = orders.WHERE(key > 70)"),
+        ("result = parts.CALCULATE(name, n=COUNT(lines))", "result = nations.CALCULATE(key, m=COUNT(customers))"),
+        ("x = parts.TOP_K(3, by=size.DESC())\nresult = x", "y = lines.TOP_K(9, by=tax.DESC())\nresult = y"),
+        ("def f(a):\n    return a\nresult = f(x)", "def g(b):\n    return b\nresult = g(y)"),
+        ("result = a.b.c", "result = d.e.f"),
+    ],
+)
+def test_programs_that_differ_in_names_and_constants_share_a_template(left, right):
+    assert template(left) == template(right)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size >= 3)"),
+        ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size > 'x')"),
+        ("result = parts.CALCULATE(n=SUM(size))", "result = parts.CALCULATE(n=AVG(size))"),
+        ("result = parts.CALCULATE(a)", "result = parts.CALCULATE(a, b)"),
+        ("result = parts.ORDER_BY(a.ASC())", "result = parts.ORDER_BY(a.DESC())"),
+        ("result = a.b", "result = a.b.c"),
+        ("result = R.CALCULATE(x=RANKING(by=a, per='b'))", "result = R.CALCULATE(x=RANKING(by=a))"),
+        ("result = R.CALCULATE(x=RANKING(by=a, allow_ties=True))", "result = R.CALCULATE(x=RANKING(by=a, dense=True))"),
+    ],
+)
+def test_programs_with_other_operators_or_structure_do_not(left, right):
+    assert template(left) != template(right)
+
+
+words = st.sampled_from(["parts", "lines", "orders", "size", "key", "name"])
+
+
+@given(words, words, words, st.integers(0, 99), st.integers(0, 99))
+def test_a_template_knows_neither_names_nor_numbers(collection, column, other, number, limit):
+    program = f"result = {collection}.WHERE({column} > {number}).CALCULATE({other}).TOP_K({limit}, by={column}.ASC())"
+    assert template(program) == template(
+        "result = a.WHERE(b > 1).CALCULATE(c).TOP_K(2, by=d.ASC())"
+    )  # fmt: skip
