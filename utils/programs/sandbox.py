@@ -75,7 +75,7 @@ class Sandbox(Generic[Task, Result]):
 
     def run(self, task: Task) -> Pending[Task, Result]:
         """Start one task."""
-        return Pending(task, self._pool.schedule(self._function, args=(task,), timeout=self._limit_s))
+        return Pending(task, self._pool.schedule(_guarded, args=(self._function, task), timeout=self._limit_s))
 
     def map(self, tasks: Iterable[Task]) -> Iterator[Outcome[Task, Result]]:
         """Outcomes in the order of tasks; at most four tasks a worker are in flight, so memory stays flat."""
@@ -112,6 +112,14 @@ class Pending(Generic[Task, Result]):
     async def outcome_async(self) -> Outcome[Task, Result]:
         """`outcome` for an event loop."""
         return await asyncio.to_thread(self.outcome)
+
+
+def _guarded(function: Callable[[Task], Result], task: Task) -> Result:
+    """Run a task; what would end this process must not travel on and end the run."""
+    try:
+        return function(task)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"the task raised {type(error).__name__}") from error
 
 
 def _confine(memory_mb: int) -> None:
