@@ -9,7 +9,7 @@ from retriver.chunks import PATH_SEPARATOR
 from retriver.terms import is_operator_name
 from utils.core.records import Passage
 
-CANDIDATES_A_TERM = 4
+CANDIDATES_A_TERM = 8
 IS_HEADING = 4  # a term's own section explains it,
 NAMED_IN_HEADING = 3  # one whose heading names it explains a part,
 NAMED_IN_TEXT = 1  # one that mentions it may

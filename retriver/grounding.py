@@ -12,7 +12,8 @@ from utils.core.questions import QuestionRow
 from utils.core.records import Answer, Example, Passage
 from utils.programs.terms import key_terms
 
-PASSAGES_AN_ANSWER = 3
+PASSAGES_TO_QUOTE = 2  # an answer of the manual's own words is read as it stands
+PASSAGES_TO_WRITE_FROM = 4
 PASSAGES_AN_EXAMPLE = 6
 EXTRACTIVE = "extractive"
 
@@ -79,11 +80,12 @@ class Grounder:
         )
 
     def _passages_for_question(self, question: str, tags: list[str]) -> list[Passage]:
-        """What explains the operators that the row is tagged with, and what the question's own words find."""
-        named = passages_for_terms(self._retriever, tags, PASSAGES_AN_ANSWER - 1) if tags else []
-        asked = self._retriever.search(question, PASSAGES_AN_ANSWER)
-        distinct = {passage.passage_id: passage for passage in [*asked[:1], *named, *asked]}
-        return list(distinct.values())[:PASSAGES_AN_ANSWER]
+        """What explains the sections and operators that the row is tagged with, then what its own words find."""
+        limit = PASSAGES_TO_QUOTE if self._writer is None else PASSAGES_TO_WRITE_FROM
+        named = passages_for_terms(self._retriever, tags, limit) if tags else []
+        asked = self._retriever.search(question, limit)
+        distinct = {passage.passage_id: passage for passage in [*named, *asked]}
+        return list(distinct.values())[:limit]
 
     async def _text(self, title: str, terms: list[str], passages: list[Passage], subject: str | None = None) -> Written:
         if not passages:

@@ -72,7 +72,6 @@ _DEEDS = {
     "grow": _grow,
     "print": _print,
     "environment": lambda _: dict(os.environ),
-    "local_hour": lambda seconds: time.localtime(seconds).tm_hour,
     "read_stdin": lambda _: sys.stdin.read(),
     "write": _write,
     "exists": lambda path: Path(path).exists(),

@@ -117,11 +117,6 @@ def test_a_worker_has_no_environment_and_no_input(sandbox, monkeypatch):
     assert only(sandbox, "read_stdin").result == ""
 
 
-def test_a_workers_local_time_is_the_same_on_every_machine(sandbox, monkeypatch):
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    assert only(sandbox, "local_hour", 3600 * 5).result == 5
-
-
 def test_a_worker_can_write_no_file(sandbox, tmp_path):
     path = tmp_path / "x"
     outcome = only(sandbox, "write", str(path))
@@ -140,7 +135,7 @@ def test_an_outcome_can_be_awaited(sandbox):
 def test_leaving_with_an_error_stops_the_workers():
     started = time.monotonic()
     with pytest.raises(RuntimeError), Sandbox(sandbox_tasks.do, workers=1, limit_s=60) as pool:
-        assert list(pool.map([("double", 1)]))[0].result == 2
+        assert next(pool.map([("double", 1)])).result == 2
         pool.run(("sleep", 50))
         raise RuntimeError
     assert time.monotonic() - started < 20
