@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUPPORTED
 WORK_DIR ?= training_data
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := PYTHONPATH=. $(BIN)/python
+RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help data data-gemini databases test test-all bench bench-proof lint lock clean

@@ -34,7 +34,7 @@ from utils.databases.entries import input_files
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
 from utils.generation.loop import GenerationSettings
 from utils.generation.stage import generate_all
-from utils.programs.arguments import add_sandbox_arguments
+from utils.programs.arguments import add_sandbox_arguments, check_configs
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -79,6 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     provider = chosen_provider(args.provider, app_settings)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
+    check_configs(args, entries.values())
     rows = list(read_questions(files))
     documented = _usable(work.stage("documented"))
     output = work.stage("generated")

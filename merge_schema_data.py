@@ -31,6 +31,7 @@ from utils.dataset.release import ReleaseSettings, SchemaJoiner, write_release
 from utils.dataset.report import write_report
 from utils.dataset.sft import SYSTEM_INSTRUCTION
 from utils.dataset.versions import is_complete, new_version, point_latest_at, version_name
+from utils.programs.arguments import check_configs
 
 STAGES = {"generated": "generate_finetuning_data_gemini.py", "basicq": "basicQ_retrieve_pydough.py"}
 
@@ -75,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
     stages = {name: _usable(work.stage(name), script) for name, script in STAGES.items()}
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
+    check_configs(args, entries.values())
     settings = ReleaseSettings(
         schema=args.schema,
         with_documentation=args.context == "docs",
@@ -124,7 +126,12 @@ def _usable(path: Path, script: str) -> Path:
 
 
 def _system_instruction(path: Path | None) -> str:
-    text = path.read_text(encoding="utf-8").strip() if path else SYSTEM_INSTRUCTION
+    if path is None:
+        return SYSTEM_INSTRUCTION
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
     if not text:
         raise UserError(f"{path}: is empty; expected the text of the system instruction")
     return text

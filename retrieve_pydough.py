@@ -34,7 +34,7 @@ from utils.databases.entries import graph_names, input_files
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
 from utils.gemini.rows import run_rows
 from utils.generation.examples import CorpusProver
-from utils.programs.arguments import add_sandbox_arguments
+from utils.programs.arguments import add_sandbox_arguments, check_configs
 from utils.proof.runner import Prover
 
 
@@ -64,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     provider = chosen_provider(args.provider, load_settings())
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
+    check_configs(args, entries.values())
     rows = list(read_questions(files))
     output = work.stage("documented")
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}

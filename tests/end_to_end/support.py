@@ -7,6 +7,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from utils.core.paths import WorkDir
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = {
@@ -65,6 +68,7 @@ LANGUAGE = [
     {"question_id": "sorting", "question": "How do I sort rows?", "tags": "ORDER_BY"},
     {"question_id": "counting", "question": "How do I count the members of a sub-collection?", "tags": "COUNT"},
 ]
+LANGUAGE_COLUMNS = ("question_id", "question", "tags")
 
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
@@ -78,9 +82,7 @@ def command(stage: int, work: Path, *flags: object) -> list[str]:
     return [sys.executable, STAGES[stage], "--work-dir", str(work), *map(str, flags)]
 
 
-def run(
-    stage: int, work: Path, *flags: object, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def run(stage: int, work: Path, *flags: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run one of the four scripts to its end, as a user would from the project's folder."""
     return subprocess.run(
         command(stage, work, *flags), cwd=ROOT, env=environment(env), capture_output=True, text=True, timeout=240
@@ -102,12 +104,12 @@ def write_questions(path: Path, rows: Iterable[dict[str, str]], columns: tuple[s
     return path
 
 
-def stages_1_to_3(work: Path, questions: Path) -> None:
-    """The stages that stage 4 needs, from the programs in `questions` and two questions about the language."""
-    language = write_questions(work / "language.csv", LANGUAGE, ("question_id", "question", "tags"))
-    make(1, work, "--provider", "corpus", "--questions", language)
-    for stage in (2, 3):
-        make(stage, work, "--provider", "corpus", "--questions", questions, "--min-accepted", 0, "--max-failures", 99)
+def copy_stages(staged: WorkDir, root: Path) -> WorkDir:
+    """A new work folder with the same databases and stage files."""
+    root.mkdir()
+    (root / "databases").symlink_to(staged.databases.resolve(), target_is_directory=True)
+    shutil.copytree(staged.root / "stages", root / "stages")
+    return WorkDir(root)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from tests.end_to_end.support import (
     WITH_VERTEX,
     broken_lines,
     by_id,
+    copy_stages,
     files_with,
     lines,
     make,
     program_of,
     question_of,
     run,
-    stages_1_to_3,
     without_env_file,
     write_questions,
 )
@@ -60,7 +61,9 @@ QUESTIONS = [
     _question("refused", "SELECT COUNT(*) FROM part WHERE p_size = 12", "How many parts have size twelve?"),
     _question("no_gold", "", "Which supplier is the friendliest?"),
     _question("bad_gold", "SELECT nothing FROM nowhere", "Where is nowhere?", pydough=WRONG.format("bad_gold")),
-    _question("no_rows", "SELECT p_name FROM part WHERE p_size = 999", "Which parts have size 999?", pydough="result = parts"),
+    _question(
+        "no_rows", "SELECT p_name FROM part WHERE p_size = 999", "Which parts have size 999?", pydough="result = parts"
+    ),
     _question("wrong_corpus", "SELECT COUNT(*) FROM lineitem", "How many order lines?", pydough=WRONG.format("corpus")),
     {**_question("elsewhere", "SELECT 1", "How many moons are there?"), "db_name": "planets"},
 ]
@@ -70,7 +73,10 @@ ANSWERS: dict[str, list[Any]] = {
     "How many parts are below size five?": [_fenced(WRONG.format("repaired")), _fenced(RIGHT["repaired"])],
     "How many parts have size seven?": [_fenced(WRONG.format(n)) for n in ("seven_1", "seven_2", "seven_3")],
     "How many parts have size eight?": [_fenced(UNSAFE)],
-    "What is the number of customers?": [_fenced("result = TPCH.CALCULATE(wrong_answer_syntax=COUNT("), _fenced(RIGHT["broken_syntax"])],
+    "What is the number of customers?": [
+        _fenced("result = TPCH.CALCULATE(wrong_answer_syntax=COUNT("),
+        _fenced(RIGHT["broken_syntax"]),
+    ],
     "What is the number of orders?": [
         f"{_fenced(WRONG.format('first'))}\nor rather\n{_fenced(WRONG.format('second'))}",
         RIGHT["several_blocks"],
@@ -110,10 +116,8 @@ class Session:
 
 
 @pytest.fixture(scope="module")
-def session(databases: WorkDir, tmp_path_factory: pytest.TempPathFactory):
-    work = tmp_path_factory.mktemp("gemini")
-    (work / "databases").symlink_to(databases.databases, target_is_directory=True)
-    stages_1_to_3(work, write_questions(work / "solved.csv", BUSINESS))
+def session(staged: WorkDir, tmp_path_factory: pytest.TempPathFactory):
+    work = copy_stages(staged, tmp_path_factory.mktemp("gemini") / "work").root
     with LoopbackGemini(ANSWERS, faults=FAULTS, api_key=KEY) as server:
         yield Session(work, server)
 
@@ -163,7 +167,12 @@ def test_rows_with_a_proven_program_are_not_asked(session: Session, rows) -> Non
 
 
 def test_what_no_program_can_help_is_not_asked(session: Session) -> None:
-    for text in ("Which supplier is the friendliest?", "Where is nowhere?", "Which parts have size 999?", "How many moons are there?"):
+    for text in (
+        "Which supplier is the friendliest?",
+        "Where is nowhere?",
+        "Which parts have size 999?",
+        "How many moons are there?",
+    ):
         assert session.requests_about(text) == []
 
 
@@ -171,13 +180,23 @@ def test_what_no_program_can_help_is_not_asked(session: Session) -> None:
     ("text", "reply", "told"),
     [
         ("How many parts are below size five?", _fenced(WRONG.format("repaired")), "What happened: "),
-        ("What is the number of customers?", ANSWERS["What is the number of customers?"][0], "Error: syntax error in line 1"),
-        ("What is the number of orders?", ANSWERS["What is the number of orders?"][0], "expected exactly one code block, found 2"),
+        (
+            "What is the number of customers?",
+            ANSWERS["What is the number of customers?"][0],
+            "Error: syntax error in line 1",
+        ),
+        (
+            "What is the number of orders?",
+            ANSWERS["What is the number of orders?"][0],
+            "expected exactly one code block, found 2",
+        ),
         ("How many parts have size eight?", _fenced(UNSAFE), "os"),
     ],
 )
-def test_a_repair_turn_carries_the_answer_and_what_was_wrong_with_it(session: Session, text: str, reply: str, told: str) -> None:
-    second = [turns for turns in session.requests_about(text, session.asked_first) if len(turns) == 3][0]
+def test_a_repair_turn_carries_the_answer_and_what_was_wrong_with_it(
+    session: Session, text: str, reply: str, told: str
+) -> None:
+    second = next(turns for turns in session.requests_about(text, session.asked_first) if len(turns) == 3)
     assert [role for role, _text in second] == ["user", "model", "user"]
     assert second[1][1] == reply
     assert told in second[2][1]
@@ -194,7 +213,13 @@ def test_the_prompt_holds_schema_manual_examples_and_the_settings(session: Sessi
     request = next(item for item in session.asked_first if "How many suppliers are there?" in str(item.body))
     [[(role, prompt)]] = session.requests_about("How many suppliers are there?", [request])
     assert role == "user"
-    for needed in ("# TPCH", "- nations -> many nations", "# Sections of the manual", "# Solved examples", BUSINESS[0]["pydough"]):
+    for needed in (
+        "# TPCH",
+        "- nations -> many nations",
+        "# Sections of the manual",
+        "# Solved examples",
+        BUSINESS[0]["pydough"],
+    ):
         assert needed in prompt
     assert prompt.count(BUSINESS[3]["question"]) == 1  # one from another database, and told so
     assert "(on another database, broker): " + BUSINESS[3]["question"] in prompt
@@ -207,7 +232,7 @@ def test_failed_requests_are_counted_and_made_good(session: Session) -> None:
     assert "(failed: rate_limited 1, server_error 2)" in session.first.stdout
     assert "Traceback" not in session.first.stderr
     waits = [item.time for item in session.asked_first]
-    assert max(later - earlier for earlier, later in zip(waits, waits[1:], strict=False)) > 0.8  # all waited as asked
+    assert max(later - earlier for earlier, later in pairwise(waits)) > 0.8  # all waited as asked
 
 
 def test_failures_end_in_exit_code_1_and_are_told(session: Session) -> None:
@@ -241,7 +266,9 @@ def released(session: Session) -> Path:
 def test_a_wrong_program_never_reaches_the_set(session: Session, released: Path) -> None:
     wrong = files_with("wrong_answer", session.work)
     assert {Path(path).name for path in wrong} & {"generated.jsonl", "ledger.sqlite"}  # they were there to be taken
-    written = {name: (released / f"{name}.jsonl").read_text(encoding="utf-8") for name in ("train", "validation", "basicq")}
+    written = {
+        name: (released / f"{name}.jsonl").read_text(encoding="utf-8") for name in ("train", "validation", "basicq")
+    }
     for name, text in written.items():
         assert "wrong_answer" not in text and "import os" not in text, name
         assert broken_lines(released / f"{name}.jsonl") == []
@@ -264,15 +291,15 @@ def test_every_row_is_accounted_for_in_the_set(session: Session, released: Path,
 
 def test_the_key_is_in_no_file_and_in_no_output(session: Session, released: Path) -> None:
     assert files_with(KEY, session.work) == []
-    assert KEY not in "".join([session.first.stdout, session.first.stderr, session.second.stdout, session.second.stderr])
+    assert KEY not in "".join(
+        [session.first.stdout, session.first.stderr, session.second.stdout, session.second.stderr]
+    )
 
 
 @without_env_file
-def test_vertex_is_asked_with_project_and_location(work: WorkDir) -> None:
-    question = QUESTIONS[0]
+def test_vertex_is_asked_with_project_and_location(staged_copy: WorkDir) -> None:
+    work, question = staged_copy, QUESTIONS[0]
     questions = write_questions(work.root / "questions.csv", [question])
-    solved = write_questions(work.root / "solved.csv", BUSINESS[:1])
-    make(2, work.root, "--provider", "corpus", "--questions", solved)
     with LoopbackGemini({question["question"]: [_fenced(RIGHT["at_once"])]}) as server:
         make(3, work.root, "--base-url", server.base_url, "--questions", questions, *FAST, env=WITH_VERTEX)
         [request] = server.requests
@@ -282,9 +309,9 @@ def test_vertex_is_asked_with_project_and_location(work: WorkDir) -> None:
     assert by_id(work.stage("generated"))["at_once"]["status"] == "accepted"
 
 
-def test_all_questions_are_asked_when_told_so(work: WorkDir) -> None:
+def test_all_questions_are_asked_when_told_so(staged_copy: WorkDir) -> None:
+    work = staged_copy
     questions = write_questions(work.root / "questions.csv", BUSINESS[:2])
-    make(2, work.root, "--provider", "corpus", "--questions", questions)
     answers = {question["question"]: [_fenced(question["pydough"] + "  # asked")] for question in BUSINESS[:2]}
     with LoopbackGemini(answers) as server:
         flags = ("--provider", "gemini", "--ask", "all", "--base-url", server.base_url, "--questions", questions, *FAST)

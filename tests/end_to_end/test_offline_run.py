@@ -151,7 +151,9 @@ def test_a_second_run_changes_no_byte_and_says_so(outcome: tuple[Path, list[str]
         assert "written" not in printed
     assert {folder: digests(work / folder) for folder in ("stages", "sft")} == before
     stages = ("basicq", "documented", "generated")
-    assert set(before["stages"]) == {name for stage in stages for name in (f"{stage}.jsonl", f".{stage}.jsonl.inputs.json")}
+    assert set(before["stages"]) == {
+        name for stage in stages for name in (f"{stage}.jsonl", f".{stage}.jsonl.inputs.json")
+    }
 
 
 def test_the_report_is_one_page_that_names_every_database(latest: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -13,15 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.support import (
-    BUSINESS,
     ROOT,
     WITH_KEY,
     by_id,
     command,
+    copy_stages,
     environment,
     make,
     run,
-    stages_1_to_3,
     write_questions,
 )
 from tests.loopback.gemini_server import LoopbackGemini
@@ -52,11 +50,13 @@ REQUESTS = len(SIZES) + 3  # that an undisturbed run makes
 class Stoppable:
     """A work folder ready for stage 3, and stage 3 over the questions above."""
 
-    def __init__(self, root: Path, databases: Path, questions: Path) -> None:
-        (root / "databases").symlink_to(databases, target_is_directory=True)
+    def __init__(self, staged: WorkDir, root: Path, questions: Path) -> None:
+        work = copy_stages(staged, root)
         self.root = root
+        self.generated = work.stage("generated")
         self._questions = questions
-        self.generated = root / "stages" / "generated.jsonl"
+        for path in self.generated.parent.glob("*generated*"):
+            path.unlink()
 
     def flags(self, server: LoopbackGemini) -> list[object]:
         asked = ["--provider", "gemini", "--base-url", server.base_url, "--questions", self._questions]
@@ -78,26 +78,19 @@ class Stoppable:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(databases: WorkDir, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(staged: WorkDir, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    questions = write_questions(folder / "questions.csv", QUESTIONS)
-    (folder / "work").mkdir()
-    work = Stoppable(folder / "work", databases.databases, questions)
-    stages_1_to_3(work.root, write_questions(folder / "solved.csv", BUSINESS))
+    work = Stoppable(staged, folder / "work", write_questions(folder / "questions.csv", QUESTIONS))
     with LoopbackGemini(ANSWERS) as server:
         work.finish(server)
         assert len(server.requests) == REQUESTS
-    make(4, work.root, "--questions", questions, "--validation-share", 0.3)
+    make(4, work.root, "--questions", folder / "questions.csv", "--validation-share", 0.3)
     return work.root
 
 
 @pytest.fixture
-def stoppable(undisturbed: Path, databases: WorkDir, tmp_path: Path) -> Stoppable:
-    stages = tmp_path / "other" / "stages"
-    stages.mkdir(parents=True)
-    for name in ("basicq.jsonl", ".basicq.jsonl.inputs.json", "documented.jsonl", ".documented.jsonl.inputs.json"):
-        shutil.copy(undisturbed / "stages" / name, stages)
-    return Stoppable(stages.parent, databases.databases, undisturbed.parent / "questions.csv")
+def stoppable(undisturbed: Path, staged: WorkDir, tmp_path: Path) -> Stoppable:
+    return Stoppable(staged, tmp_path / "other", undisturbed.parent / "questions.csv")
 
 
 def _wait_for_requests(server: LoopbackGemini, count: int) -> None:
@@ -180,7 +173,9 @@ def test_a_daily_quota_that_is_spent_stops_the_run_and_resumes(stoppable: Stoppa
     with LoopbackGemini(ANSWERS, faults=faults) as server:
         stopped = run(3, stoppable.root, *stoppable.flags(server), env=WITH_KEY)
         assert stopped.returncode == 3
-        assert re.fullmatch(r"stopped: the daily quota is spent .* run the same command again after .* UTC\n", stopped.stderr)
+        assert re.fullmatch(
+            r"stopped: the daily quota is spent .* run the same command again after .* UTC\n", stopped.stderr
+        )
         stoppable.finish(server)
         answered = [request.prompt_hash for request in server.requests if request.fault == "none"]
         assert len(answered) == len(set(answered)) == REQUESTS

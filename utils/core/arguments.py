@@ -1,4 +1,4 @@
-"""The flags that all four scripts have."""
+"""The flags that all four scripts have, and types of flags."""
 
 from __future__ import annotations
 
@@ -18,3 +18,17 @@ def add_run_arguments(parser: argparse.ArgumentParser, questions_help: str) -> N
     )
     add("--max-failures", type=int, default=0, metavar="N", help="exit 1 with more failed rows (default %(default)s)")
     add("--force", action="store_true", help="do the work again even when nothing has changed")
+
+
+def positive_int(text: str) -> int:
+    """An argparse type: a whole number of at least 1."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 1")
+    return number
+
+
+def positive_number(text: str) -> float:
+    """An argparse type: a number above 0."""
+    if not (number := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
+    return number

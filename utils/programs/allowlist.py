@@ -126,7 +126,7 @@ def _name_problem(node: ast.Name, names: _Names) -> str | None:
     if node.id in names.modules and id(node) not in names.owners:
         return f"the module '{node.id}' may be used only as in '{node.id}.name'"
     if node.id in _UNSAFE_BUILTINS and node.id not in names.bound:
-        return f"Python's '{node.id}' is not allowed (a property of that name needs its collection before it)"
+        return f"Python's '{node.id}' is not allowed"
     return None
 
 
@@ -168,7 +168,7 @@ def _frames_given_to_pydough(tree: ast.Module) -> set[int]:
     """
     arguments: list[ast.expr] = []
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pydough.dataframe_collection":
+        if isinstance(call, ast.Call) and _is_pydoughs(call.func, "dataframe_collection"):
             arguments += [*call.args, *(keyword.value for keyword in call.keywords)]
     handed_over = {id(argument) for argument in arguments}
     used_otherwise = {
@@ -183,3 +183,8 @@ def _frames_given_to_pydough(tree: ast.Module) -> set[int]:
         and all(isinstance(target, ast.Name) and target.id not in used_otherwise for target in statement.targets)
     ]
     return {id(value.func) for value in [*arguments, *assigned] if isinstance(value, ast.Call)}
+
+
+def _is_pydoughs(node: ast.expr, name: str) -> bool:
+    owner = node.value if isinstance(node, ast.Attribute) and node.attr == name else None
+    return isinstance(owner, ast.Name) and owner.id == "pydough"

@@ -22,7 +22,7 @@ from utils.core.records import Verdict
 from utils.core.tables import read_table
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.databases.catalog import DatabaseEntry, find_entry
-from utils.programs.sandbox import DEFAULT_LIMIT_S, DEFAULT_MEMORY_MB
+from utils.programs.arguments import add_sandbox_arguments, check_configs
 from utils.proof.prove import ProofTask
 from utils.proof.runner import Prover
 
@@ -36,13 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="where the verdicts go, one JSON object a line")
     add_database_arguments(parser)
     parser.add_argument("--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of the embedded databases")
-    parser.add_argument("--workers", type=int, help="worker processes (default: one a core)")
-    parser.add_argument(
-        "--timeout", type=float, default=DEFAULT_LIMIT_S, help="wall seconds a row (default %(default)s)"
-    )
-    parser.add_argument(
-        "--memory-mb", type=int, default=DEFAULT_MEMORY_MB, help="memory a worker (default %(default)s)"
-    )
+    add_sandbox_arguments(parser)
     return parser
 
 
@@ -51,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     work = WorkDir(args.work_dir)
     entries = entries_from(args, work)
-    rows = [row for _line, row in read_table(args.file, COLUMNS)]
+    check_configs(args, entries.values())
+    rows = list(read_table(args.file, COLUMNS))
     counts: Counter[str] = Counter()
     write_jsonl(args.out, _verdict_lines(rows, entries, args, counts))
     for status, count in sorted(counts.items(), key=lambda item: -item[1]):
@@ -61,26 +56,29 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _verdict_lines(
-    rows: list[dict[str, Any]], entries: dict[str, DatabaseEntry], args: argparse.Namespace, counts: Counter[str]
+    rows: list[tuple[int, dict[str, Any]]],
+    entries: dict[str, DatabaseEntry],
+    args: argparse.Namespace,
+    counts: Counter[str],
 ) -> Iterator[dict[str, Any]]:
     tasks: list[ProofTask] = []
     faults: dict[int, Verdict] = {}
-    for index, row in enumerate(rows):
+    for line, row in rows:
+        question_id, db_name, program, gold_sql = (_text(row[column]) for column in COLUMNS)
         try:
-            entry = find_entry(entries, str(row["db_name"]))
+            entry = find_entry(entries, db_name)
         except UserError as error:
-            faults[index] = Verdict(status="infra_error", detail=str(error))
-            print(f"{args.file}: row {index + 1}: {error}", file=sys.stderr)
+            faults[line] = Verdict(status="infra_error", detail=str(error))
+            print(f"{args.file}:{line}: {error}", file=sys.stderr)
             continue
-        limit = min(10.0, args.timeout / 3)
-        tasks.append(ProofTask(str(row["question_id"]), row["pydough"] or "", row["gold_sql"] or "", entry, limit))
+        tasks.append(ProofTask(question_id, program, gold_sql, entry, min(10.0, args.timeout / 3)))
     with (
         Prover(args.workers, args.timeout, args.memory_mb) as prover,
         Progress("proof", len(rows)) as progress,
     ):
         verdicts = prover.prove_all(tasks)
-        for index, row in enumerate(rows):
-            verdict = faults[index] if index in faults else next(verdicts)[1]
+        for line, row in rows:
+            verdict = faults[line] if line in faults else next(verdicts)[1]
             counts[verdict.status] += 1
             progress.advance()
             yield {
@@ -88,6 +86,10 @@ def _verdict_lines(
                 "db_name": row["db_name"],
                 "verdict": verdict.model_dump(mode="json"),
             }
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 if __name__ == "__main__":

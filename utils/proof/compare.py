@@ -9,7 +9,7 @@ from itertools import islice
 from utils.proof.bags import Row, bag_difference, bags_equal
 from utils.proof.values import cells_equal, rows_equal
 
-_MAX_MAPPINGS = 5_000
+_MAX_STEPS = 20_000
 _SHOWN_ROWS = 2
 
 
@@ -91,18 +91,26 @@ def _column_mappings(gold: GoldResult, candidate: Sequence[Row]) -> Iterator[lis
         ]
         for i in range(width)
     ]
-    for mapping in islice(_assignments(choices, []), _MAX_MAPPINGS):
-        if mapping != list(range(width)):
+    columns = list(zip(*candidate, strict=True))
+    twins = [columns.index(column) for column in columns]
+    for mapping in islice(_assignments(choices, twins, []), _MAX_STEPS):
+        if len(mapping) == width and mapping != list(range(width)):
             yield mapping
 
 
-def _assignments(choices: list[list[int]], chosen: list[int]) -> Iterator[list[int]]:
+def _assignments(choices: list[list[int]], twins: list[int], chosen: list[int]) -> Iterator[list[int]]:
+    """Every step of a search for one column each, whole ones and beginnings, so that a long search can be ended.
+
+    `twins` names for every column the first with the very same cells: of those, one is tried.
+    """
+    yield chosen
     if len(chosen) == len(choices):
-        yield list(chosen)
         return
+    tried: set[int] = set()
     for column in choices[len(chosen)]:
-        if column not in chosen:
-            yield from _assignments(choices, [*chosen, column])
+        if column not in chosen and twins[column] not in tried:
+            tried.add(twins[column])
+            yield from _assignments(choices, twins, [*chosen, column])
 
 
 def _shown_difference(gold: Sequence[Row], candidate: Sequence[Row]) -> str:

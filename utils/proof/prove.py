@@ -93,8 +93,8 @@ def _compile(engine: Engine, program: str) -> str:
         parse_query(sql, engine.dialect)
     except NotAQueryError as error:
         raise _StoppedError("unsafe", f"the program compiles to something that is not a query: {error}") from error
-    except MemoryError as error:
-        raise _StoppedError("code_error", "out of memory while compiling") from error
+    except MemoryError:
+        raise  # depends on the worker's limit: the sandbox tells it, and it is never kept
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # a program may raise anything
         raise _StoppedError("code_error", _one_line(error)) from error
     return sql
@@ -104,6 +104,8 @@ def _gold_result(engine: Engine, task: ProofTask) -> GoldResult:
     try:
         query = parse_query(task.gold_sql, engine.dialect)
         rows = canonical_rows(engine.run_sql(engine.pin(task.gold_sql), task.query_limit_s).rows)
+    except QueryTimeoutError as error:
+        raise _StoppedError("timeout", f"the gold SQL: {error}") from error
     except Exception as error:
         raise _StoppedError("gold_error", _one_line(error)) from error
     if not rows:
@@ -155,8 +157,8 @@ def _candidate_rows(engine: Engine, sql: str, limit_s: float) -> list[Row]:
         raise _StoppedError("timeout", str(error)) from error
     except ResultTooLargeError as error:
         raise _StoppedError("mismatch", str(error)) from error
-    except MemoryError as error:
-        raise _StoppedError("code_error", "out of memory while running") from error
+    except MemoryError:
+        raise
     except Exception as error:
         raise _StoppedError("code_error", _one_line(error)) from error
 

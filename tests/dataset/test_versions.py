@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from utils.core.console import UserError
+from utils.databases.catalog import DatabaseEntry
+from utils.dataset.release import ReleaseSettings
+from utils.dataset.versions import MANIFEST, is_complete, new_version, point_latest_at, version_name
+
+SETTINGS = ReleaseSettings()
+
+
+def _entry(**changes: object) -> dict[str, DatabaseEntry]:
+    entry = DatabaseEntry(
+        "shop", Path("shop.json"), "SHOP", "sqlite:////shop.sqlite", "2024-01-01 00:00:00", {"a": "b"}
+    )
+    return {"shop": replace(entry, **changes)}  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> list[Path]:
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    for file in files:
+        file.write_text(file.name)
+    return files
+
+
+def test_the_name_stands_for_contents_settings_and_sessions(inputs: list[Path], tmp_path: Path) -> None:
+    name = version_name(inputs, SETTINGS, _entry())
+    assert len(name) == 12 and int(name, 16) >= 0
+    assert version_name(reversed(inputs), SETTINGS, _entry()) == name
+    others = [
+        version_name(inputs[:1], SETTINGS, _entry()),
+        version_name(inputs, ReleaseSettings(seed=1), _entry()),
+        version_name(inputs, ReleaseSettings(schema="none"), _entry()),
+        version_name(inputs, ReleaseSettings(with_documentation=True), _entry()),
+        version_name(inputs, ReleaseSettings(system_instruction="Write."), _entry()),
+        version_name(inputs, ReleaseSettings(validation_share=0.2), _entry()),
+        version_name(inputs, SETTINGS, _entry(now="2025-01-01 00:00:00")),
+        version_name(inputs, SETTINGS, _entry(configs={"a": "c"})),
+        version_name(inputs, SETTINGS, {}),
+    ]
+    inputs[0].write_text("changed")
+    others.append(version_name(inputs, SETTINGS, _entry()))
+    assert len({name, *others}) == 11
+
+
+def test_where_the_inputs_stand_does_not_matter(inputs: list[Path], tmp_path: Path) -> None:
+    elsewhere = [(tmp_path / "x").with_name(f"moved_{file.name}") for file in inputs]
+    for file, copy in zip(inputs, elsewhere, strict=True):
+        copy.write_bytes(file.read_bytes())
+    assert version_name(elsewhere, SETTINGS, _entry(url="sqlite:////y.sqlite")) == version_name(
+        inputs, SETTINGS, _entry()
+    )
+
+
+def test_a_version_appears_when_it_is_done(tmp_path: Path) -> None:
+    folder = tmp_path / "sft" / "v1"
+    with new_version(folder) as staging:
+        (staging / "train.jsonl").write_text("{}\n")
+        assert not folder.exists()
+        assert staging.parent == folder.parent  # so that the rename is one step
+    assert [path.name for path in folder.iterdir()] == ["train.jsonl"]
+    assert [path.name for path in folder.parent.iterdir()] == ["v1"]
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("error", [UserError, KeyboardInterrupt, OSError])
+def test_a_crash_leaves_nothing_behind_and_what_was_there_untouched(tmp_path: Path, error: type[BaseException]) -> None:
+    folder = tmp_path / "v1"
+    for old in (False, True):
+        if old:
+            folder.mkdir()
+            (folder / "train.jsonl").write_text("old\n")
+        with pytest.raises(error), new_version(folder) as staging:
+            (staging / "train.jsonl").write_text("half")
+            raise error("crash")
+        assert [path.name for path in tmp_path.iterdir()] == (["v1"] if old else [])
+    assert (folder / "train.jsonl").read_text() == "old\n"
+
+
+def test_a_version_takes_the_place_of_an_older_one_whole(tmp_path: Path) -> None:
+    for text in ("old", "new"):
+        with new_version(tmp_path / "v1") as staging:
+            (staging / f"{text}.txt").write_text(text)
+    assert [path.name for path in (tmp_path / "v1").iterdir()] == ["new.txt"]
+
+
+def test_a_version_is_complete_with_its_manifest(tmp_path: Path) -> None:
+    assert not is_complete(tmp_path / "nothing")
+    (tmp_path / "train.jsonl").write_text("")
+    assert not is_complete(tmp_path)
+    (tmp_path / MANIFEST).write_text("{}")
+    assert is_complete(tmp_path)
+
+
+def test_latest_is_a_relative_link_that_moves(tmp_path: Path) -> None:
+    for name in ("v1", "v2", "v1", "v1"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        point_latest_at(tmp_path / name)
+        assert (tmp_path / "latest").readlink() == Path(name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "v1", "v2"]
+
+
+def test_a_dangling_latest_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to("gone")
+    (tmp_path / "v1").mkdir()
+    point_latest_at(tmp_path / "v1")
+    assert (tmp_path / "latest").resolve() == tmp_path / "v1"
+
+
+def test_a_folder_called_latest_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(UserError, match="is a folder, expected a link"):
+        point_latest_at(tmp_path / "v1")

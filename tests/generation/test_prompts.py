@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from utils.core.paths import WorkDir
+from utils.core.records import Example, Passage, Question
+from utils.databases.catalog import built_in_entries
+from utils.databases.entries import schema_text
+from utils.generation import prompting
+from utils.generation.prompting import Prompts
+
+ENTRY = built_in_entries(WorkDir(Path("/nowhere")))["tpch"]
+QUESTION = Question(question_id="q", db_name="tpch", question="How large is AR?", definitions="AR = account revenue")
+PASSAGES = [Passage(passage_id="1", path="a.md > COUNT", text="COUNT counts <rows> & more.")]
+EXAMPLES = [
+    Example(question_id="e1", db_name="tpch", question="How many nations?", status="accepted", program="result = 1"),
+    Example(question_id="e2", db_name="broker", question="How many tickers?", status="accepted", program="result = 2"),
+]
+
+
+def test_the_system_instruction_states_contract_version_settings_and_clock() -> None:
+    text = Prompts().system(ENTRY, "1.0.33")
+    assert "PyDough 1.0.33" in text
+    assert "division_by_zero=NULL, start_of_week=MONDAY." in text
+    assert "2023-12-15 14:30:00" in text
+    for rule in ("Exactly one ```python code block", "`result`", "No imports", "no f-strings", "order is total"):
+        assert rule in text
+
+
+def test_a_database_without_settings_and_clock_has_none_in_its_instruction() -> None:
+    text = Prompts().system(replace(ENTRY, configs={}, now=None), "1.0.33")
+    assert "Session settings" not in text and "clock" not in text
+
+
+def test_the_question_turn_holds_schema_manual_examples_and_ends_with_the_question() -> None:
+    schema = schema_text(ENTRY)
+    text = Prompts().question(QUESTION, schema, PASSAGES, EXAMPLES)
+    places = [
+        text.index(part)
+        for part in (
+            schema.strip(),
+            "# Sections of the manual",
+            "## a.md > COUNT\nCOUNT counts <rows> & more.",
+            "# Solved examples",
+            "Question: How many nations?\n```python\nresult = 1\n```",
+            "Question (on another database, broker): How many tickers?\n```python\nresult = 2\n```",
+            "# Question\nHow large is AR?\n\nDefinitions: AR = account revenue",
+        )
+    ]
+    assert places == sorted(places)
+    assert text.endswith("AR = account revenue")
+
+
+def test_without_examples_there_is_no_heading_for_them() -> None:
+    assert "Solved examples" not in Prompts().question(QUESTION, "# S", PASSAGES, [])
+
+
+def test_braces_in_texts_are_texts() -> None:
+    hostile = QUESTION.model_copy(update={"question": "{{ 7 * 7 }} {% if %}"})
+    assert "{{ 7 * 7 }} {% if %}" in Prompts().question(hostile, "# S", PASSAGES, EXAMPLES)
+
+
+def test_a_repair_turn_tells_an_error_as_an_error_and_anything_else_as_what_happened() -> None:
+    prompts = Prompts()
+    error = prompts.repair("code_error", "NameError: nope", PASSAGES)
+    assert "Error: NameError: nope" in error and "## a.md > COUNT" in error
+    differs = prompts.repair("mismatch", "5 rows, not 7", [])
+    assert "What happened: 5 rows, not 7" in differs and "manual" not in differs
+    for text in (error, differs):
+        assert "one ```python code block" in text
+
+
+def test_the_version_is_the_templates_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = Prompts().version
+    assert len(version) == 16 and Prompts().version == version
+    folder = tmp_path / "prompts"
+    shutil.copytree(prompting._FOLDER, folder)
+    monkeypatch.setattr(prompting, "_FOLDER", folder)
+    assert Prompts().version == version  # where they stand does not matter
+    for template in sorted(folder.glob("*.j2")):
+        before = template.read_text(encoding="utf-8")
+        template.write_text(before + " ", encoding="utf-8")
+        assert Prompts().version != version, template.name
+        template.write_text(before, encoding="utf-8")
+    assert Prompts().version == version
+
+
+def test_a_value_that_a_template_needs_and_nobody_gives_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "repair.j2").write_text("{{ nobody }}")
+    monkeypatch.setattr(prompting, "_FOLDER", tmp_path)
+    with pytest.raises(UndefinedError, match="nobody"):
+        Prompts().repair("mismatch", "", [])

@@ -1,0 +1,151 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from utils.proof.compare import GoldResult, difference, tie_groups
+
+ROWS = [("a", 1, 10.5), ("b", 2, 20.5), ("c", 2, 20.5), ("d", 3, None)]
+
+
+def ordered(rows, key):
+    """Gold ordered by the cells that `key` picks."""
+    return GoldResult(rows, tie_groups(rows, [key(row) for row in rows]))
+
+
+def test_equal_results_do_not_differ():
+    assert difference(GoldResult(ROWS), list(ROWS)) == ""
+    assert difference(GoldResult(ROWS), ROWS[::-1]) == ""
+
+
+@pytest.mark.parametrize(
+    ("candidate", "told"),
+    [
+        ([], "no rows, expected 4"),
+        ([row[:2] for row in ROWS], "2 columns, expected 3"),
+        ([(*row, 1) for row in ROWS], "4 columns, expected 3"),
+        (ROWS[:3], "3 rows, expected 4; expected but not given: ('d', 3, None)"),
+        ([*ROWS, ROWS[0]], "5 rows, expected 4; given but not expected: ('a', 1, 10.5)"),
+        ([*ROWS[:3], ("d", 3, 0)], "other values; expected but not given: ('d', 3, None); given but not expected: ('d', 3, 0)"),
+        ([*ROWS[:3], ROWS[0]], "other values; expected but not given: ('d', 3, None); given but not expected: ('a', 1, 10.5)"),
+    ],
+)  # fmt: skip
+def test_what_differs_is_told(candidate, told):
+    assert difference(GoldResult(ROWS), candidate) == told
+
+
+def test_a_long_difference_is_told_shortly():
+    gold = [(number, "x") for number in range(3_000)]
+    told = difference(GoldResult(gold), [(number + 0.5, "x") for number, _ in gold])
+    assert told.startswith("other values; expected but not given: (0, 'x'), (1, 'x') and 2,998 more")
+    assert len(told) < 200
+
+
+def test_the_nearest_rows_are_shown():
+    gold = [("a", 1, 1), ("b", 2, 2), ("c", 3, 3)]
+    told = difference(GoldResult(gold), [("x", 8, 8), ("y", 9, 9), ("c", 3, 4)])
+    assert told.startswith("other values; expected but not given: ('c', 3, 3), ")
+
+
+@given(st.permutations(range(3)), st.randoms(use_true_random=False))
+def test_columns_may_stand_in_any_order_when_their_values_tell_them_apart(order, chance):
+    candidate = [tuple(row[column] for column in order) for row in ROWS]
+    chance.shuffle(candidate)
+    assert difference(GoldResult(ROWS), candidate) == ""
+
+
+def test_columns_are_never_sorted_apart_from_their_rows():
+    gold = [("a", "x"), ("b", "y")]
+    assert difference(GoldResult(gold), [("x", "a"), ("y", "b")]) == ""
+    assert difference(GoldResult(gold), [("x", "b"), ("y", "a")]).startswith("other values")
+    assert difference(GoldResult(gold), [("a", "y"), ("b", "x")]).startswith("other values")
+
+
+def test_one_column_may_not_stand_for_two():
+    gold = [(1, 1), (2, 2)]
+    assert difference(GoldResult(gold), [(1, 1), (2, 2)]) == ""
+    assert difference(GoldResult(gold), [(1, 5), (2, 6)]) != ""
+    assert difference(GoldResult([(1, 2), (2, 1)]), [(1, 1), (2, 2)]) != ""
+
+
+def test_many_alike_columns_end_in_reasonable_time():
+    row = tuple([0] * 14)
+    gold = [row, (*row[:-1], 1)]
+    assert difference(GoldResult(gold), [(1, *row[1:]), row]) == ""
+    assert difference(GoldResult(gold), [row, (1, 1, *row[2:])]) != ""
+
+
+def test_rows_of_equal_keys_may_stand_in_any_order():
+    gold = ordered(ROWS, lambda row: (row[1],))
+    assert [len(group) for group in gold.tie_groups] == [1, 2, 1]
+    assert difference(gold, ROWS) == ""
+    assert difference(gold, [ROWS[0], ROWS[2], ROWS[1], ROWS[3]]) == ""
+    assert difference(gold, [ROWS[1], ROWS[0], ROWS[2], ROWS[3]]) == "right rows in the wrong order"
+    assert difference(gold, ROWS[::-1]) == "right rows in the wrong order"
+
+
+def test_keys_within_tolerance_are_a_tie_and_null_ties_with_null():
+    rows = [("a", 0.1 + 0.2), ("b", 0.3), ("c", None), ("d", None), ("e", "x")]
+    assert [len(group) for group in tie_groups(rows, [row[1:] for row in rows])] == [2, 2, 1]
+
+
+def test_a_limit_that_cuts_a_tie_accepts_any_of_the_tied():
+    tied = [("b", 2), ("c", 2), ("d", 2)]
+    gold = GoldResult([("a", 3), ("b", 2), ("c", 2)], [[("a", 3)], tied])
+    for first in tied:
+        for second in tied:
+            told = difference(gold, [("a", 3), first, second])
+            assert (told == "") == (first != second)
+    assert difference(gold, [("b", 2), ("a", 3), ("c", 2)]) == "right rows in the wrong order"
+    assert difference(gold, [("a", 3), ("b", 2), ("e", 2)]).startswith("other values")
+    assert difference(gold, [("a", 3), ("b", 2), ("e", 1)]).startswith("other values")
+    assert difference(gold, [("a", 3), ("b", 2)]).startswith("2 rows, expected 3")
+
+
+def test_columns_are_matched_where_a_limit_cuts_a_tie_too():
+    gold = GoldResult([("a", 3), ("b", 2)], [[("a", 3)], [("b", 2), ("c", 2)]])
+    assert difference(gold, [(3, "a"), (2, "c")]) == ""
+    assert difference(gold, [(3, "a"), (2, "d")]) != ""
+    assert difference(gold, [(2, "c"), (3, "a")]) != ""
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=10),
+    st.randoms(use_true_random=False),
+)
+def test_order_binds_exactly_as_far_as_the_keys_do(rows, chance):
+    gold_rows = sorted(rows, key=lambda row: row[0])
+    gold = ordered(gold_rows, lambda row: (row[0],))
+    candidate = list(rows)
+    chance.shuffle(candidate)
+    keys = [row[0] for row in candidate]
+    right = keys == sorted(keys) or _is_right_swapped(gold_rows, candidate)
+    assert (difference(gold, candidate) == "") == right
+
+
+def _is_right_swapped(gold_rows, candidate):
+    """Whether the candidate is right when its two columns change places (both hold the same values)."""
+    swapped = [row[::-1] for row in candidate]
+    keys = [row[0] for row in swapped]
+    return sorted(swapped) == sorted(gold_rows) and keys == sorted(keys)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.text("abc", min_size=1, max_size=2)), min_size=1, max_size=10), st.data()
+)
+def test_a_limit_takes_any_of_the_tied_and_nothing_else(rows, data):
+    rows = sorted(set(rows))
+    limit = data.draw(st.integers(1, len(rows)))
+    chance = random.Random(data.draw(st.integers(0, 99)))
+    groups, start = [], 0
+    while start < limit:
+        group = [row for row in rows if row[0] == rows[start][0]]
+        groups.append(group)
+        start += len(group)
+    gold = GoldResult(rows[:limit], groups)
+    candidate = [row for group in groups for row in chance.sample(group, len(group))][:limit]
+    assert difference(gold, candidate) == ""
+    replaced = data.draw(st.integers(0, limit - 1))
+    candidate[replaced] = (candidate[replaced][0], "new")
+    assert difference(gold, candidate) != ""
