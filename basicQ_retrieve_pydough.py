@@ -24,7 +24,7 @@ from utils.core.console import Progress, run_script
 from utils.core.freshness import input_state, is_current, record_state
 from utils.core.jsonl import read_json_lines, to_line, whole_file
 from utils.core.paths import QUESTIONS_DIR, WorkDir
-from utils.core.questions import LANGUAGE_COLUMNS, read_questions
+from utils.core.questions import LANGUAGE_COLUMNS, QuestionFiles
 from utils.core.settings import load_settings
 from utils.core.summary import exit_code, print_counts
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     provider = chosen_provider(args.provider, settings)
     files = args.questions or [DEFAULT_QUESTIONS]
     output = WorkDir(args.work_dir).stage("basicq")
-    rows = list(read_questions(files, LANGUAGE_COLUMNS))
+    rows = QuestionFiles(files, LANGUAGE_COLUMNS)
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
     state = input_state([*files, *documents(args.docs)], {**asked, "provider": provider, "backend": args.backend})
     if args.force or not is_current(output, state):
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
     return exit_code(counts, counts["answered"], args.min_accepted, args.max_failures)
 
 
-async def _answer_all(args: argparse.Namespace, provider: str, rows: list, output: Path) -> None:
+async def _answer_all(args: argparse.Namespace, provider: str, rows: QuestionFiles, output: Path) -> None:
     async with open_grounder(args, provider, load_settings(), version("pydough")) as (grounder, engine):
         with whole_file(output) as stream, Progress("answers", len(rows)) as progress:
             stop = engine.stop if engine else None

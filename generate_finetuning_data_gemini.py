@@ -25,7 +25,7 @@ from utils.core.console import UserError, run_script
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
 from utils.core.paths import QUESTIONS_DIR, WorkDir
-from utils.core.questions import question_files, read_questions
+from utils.core.questions import QuestionFiles, question_files
 from utils.core.records import Example
 from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
     check_configs(args, entries.values())
-    rows = list(read_questions(files))
+    rows = QuestionFiles(files)
     documented = _usable(work.stage("documented"))
     output = work.stage("generated")
     generation = GenerationSettings(
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         *files,
         documented,
         *documents(args.docs),
-        *input_files(entries, {row.question.db_name.lower() for row in rows}),
+        *input_files(entries, rows.databases),
     ]
     asked = {"ask": args.ask, "generation": repr(generation), "url": args.base_url} if provider == "gemini" else {}
     state = input_state(inputs, {**asked, "provider": provider, "entries": repr(sorted(entries.items()))})

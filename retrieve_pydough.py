@@ -24,7 +24,7 @@ from utils.core.console import Progress, run_script
 from utils.core.freshness import input_state, is_current, record_state
 from utils.core.jsonl import read_records, to_line, whole_file
 from utils.core.paths import QUESTIONS_DIR, WorkDir
-from utils.core.questions import QuestionRow, question_files, read_questions
+from utils.core.questions import QuestionFiles, QuestionRow, question_files
 from utils.core.records import Example
 from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
@@ -65,11 +65,10 @@ def main(argv: list[str] | None = None) -> int:
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
     check_configs(args, entries.values())
-    rows = list(read_questions(files))
+    rows = QuestionFiles(files)
     output = work.stage("documented")
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
-    used = {row.question.db_name.lower() for row in rows}
-    inputs = [*files, *documents(args.docs), *input_files(entries, used)]
+    inputs = [*files, *documents(args.docs), *input_files(entries, rows.databases)]
     entry_state = repr(sorted(entries.items()))
     state = input_state(inputs, {**asked, "provider": provider, "backend": args.backend, "entries": entry_state})
     undocumented = 0
@@ -95,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 async def _document_all(
-    args: argparse.Namespace, provider: str, rows: list[QuestionRow], entries: dict[str, DatabaseEntry], output: Path
+    args: argparse.Namespace, provider: str, rows: QuestionFiles, entries: dict[str, DatabaseEntry], output: Path
 ) -> int:
     """Write the stage's file; the number of proven rows that a service left without documentation."""
     pydough_version = version("pydough")

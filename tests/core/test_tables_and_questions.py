@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.core.console import UserError
-from utils.core.questions import LANGUAGE_COLUMNS, question_files, read_questions
+from utils.core.questions import LANGUAGE_COLUMNS, QuestionFiles, question_files, read_questions
 from utils.core.tables import read_table
 
 HEADER = "question_id,db_name,question\n"
@@ -178,3 +178,12 @@ def test_question_files_are_those_named_else_the_folders(tmp_path):
     for name in ("b.csv", "a.csv", "language.csv", "c.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in question_files(None, tmp_path, exclude="language.csv")] == ["a.csv", "b.csv"]
+
+
+def test_question_files_know_their_rows_and_can_be_streamed_again(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text("question_id,db_name,question\na,TPCH,one?\nb,broker,two?\nb,broker,again?\n", encoding="utf-8")
+    files = QuestionFiles([path])
+    assert (len(files), files.databases) == (3, {"tpch", "broker"})
+    assert [row.question.question_id for row in files] == [row.question.question_id for row in files] == ["a", "b", "b"]
+    assert [bool(row.problem) for row in files] == [False, False, True]

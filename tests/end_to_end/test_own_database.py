@@ -192,7 +192,7 @@ def test_stages_2_to_4_on_a_database_of_ones_own(staged: WorkDir, tmp_path: Path
     assert without.returncode == 1
     told = without.stderr.splitlines()
     assert len(told) == 2
-    for line, place in zip(told, ("questions.csv:2", "questions.csv:5"), strict=True):
+    for line, place in zip(told, ("questions.csv:2", "questions.csv:4"), strict=True):
         assert line.lower().startswith(f"{place}: unknown database 'orchard'; known: ")
     assert [row["outcome"] for row in lines(latest / "rows.jsonl")][:3] == [
         "unknown_schema",

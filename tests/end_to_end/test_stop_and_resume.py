@@ -26,7 +26,7 @@ from tests.loopback.gemini_server import LoopbackGemini
 from utils.core.paths import WorkDir
 
 IN_FLIGHT = 2
-SIZES = range(1, 11)
+SIZES = range(1, 13)
 QUESTIONS = [
     {
         "question_id": f"size_{size}",
@@ -44,7 +44,7 @@ ANSWERS = {
     ]
     for size in SIZES
 }
-REQUESTS = len(SIZES) + 3  # that an undisturbed run makes
+REQUESTS = len(SIZES) + 4  # that an undisturbed run makes
 
 
 class Stoppable:

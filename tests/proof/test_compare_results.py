@@ -1,4 +1,5 @@
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -149,3 +150,20 @@ def test_a_limit_takes_any_of_the_tied_and_nothing_else(rows, data):
     replaced = data.draw(st.integers(0, limit - 1))
     candidate[replaced] = (candidate[replaced][0], "new")
     assert difference(gold, candidate) != ""
+
+
+def test_large_results_are_compared_quickly():
+    chance = random.Random(5)
+    rows = [
+        (chance.randrange(10**6), number, number % 9, chance.random() * 1e5, float(number % 11))
+        for number in range(40_000)
+    ]
+    gold_rows = sorted(rows, key=lambda row: row[2])
+    gold = ordered(gold_rows, lambda row: (row[2],))
+    cut = GoldResult(gold_rows[:5_000], [group for group in gold.tie_groups if group[0][2] <= gold_rows[4_999][2]])
+    swapped = [(row[3] * (1 + 1e-13), row[0], row[4], row[1], row[2]) for row in gold_rows]
+    started = time.monotonic()
+    assert difference(gold, swapped) == ""
+    assert difference(cut, swapped[:5_000]) == ""
+    assert difference(gold, [*swapped[1:], swapped[0]]) != ""
+    assert time.monotonic() - started < 20

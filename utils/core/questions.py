@@ -39,6 +39,29 @@ def read_questions(paths: Iterable[Path], required: tuple[str, ...] = BUSINESS_C
             yield QuestionRow(question, f"{path}:{line}: {problem}" if problem else "")
 
 
+class QuestionFiles:
+    """Question files read once to know how many rows and which databases they have, then streamed.
+
+    Iterating yields every row anew, so memory does not grow with the rows.
+    """
+
+    def __init__(self, paths: Iterable[Path], required: tuple[str, ...] = BUSINESS_COLUMNS) -> None:
+        """Read the files to their end; raises UserError when one cannot be read as a table."""
+        self.paths = list(paths)
+        self._required = required
+        self._count = 0
+        self.databases: set[str] = set()  # names in lower case
+        for row in self:
+            self._count += 1
+            self.databases.add(row.question.db_name.lower())
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[QuestionRow]:
+        return read_questions(self.paths, self._required)
+
+
 def question_files(given: list[Path] | None, default_dir: Path, exclude: str = "") -> list[Path]:
     """The files named, or every CSV of the default folder but `exclude`; raises UserError when there is none."""
     paths = given or sorted(path for path in default_dir.glob("*.csv") if path.name != exclude)

@@ -11,7 +11,7 @@ from retriver.session import paced_retriever
 from utils.core.console import Progress
 from utils.core.jsonl import read_records, to_line, whole_file
 from utils.core.paths import WorkDir
-from utils.core.questions import QuestionRow
+from utils.core.questions import QuestionFiles, QuestionRow
 from utils.core.records import Example
 from utils.core.settings import Settings
 from utils.databases.catalog import DatabaseEntry
@@ -29,7 +29,7 @@ async def generate_all(
     with_model: bool,
     settings: Settings,
     generation: GenerationSettings,
-    rows: list[QuestionRow],
+    rows: QuestionFiles,
     entries: dict[str, DatabaseEntry],
     documented: Path,
     output: Path,

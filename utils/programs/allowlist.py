@@ -22,7 +22,7 @@ SAFE_BUILTINS = frozenset({
     "range", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "zip",
 })  # fmt: skip
 SAFE_MODULES = {
-    "datetime": frozenset({"datetime", "date", "time", "timedelta"}),
+    "datetime": frozenset({"datetime", "date", "time", "timedelta", "timezone"}),
     "pandas": frozenset({"Timestamp", "Timedelta", "DateOffset", "to_datetime", "DataFrame"}),
     "pydough": frozenset({"range_collection", "dataframe_collection"}),
 }
@@ -32,8 +32,10 @@ _UNSAFE_ATTRIBUTES = frozenset({
     "format", "format_map", "mro", "coerce_to_unqualified", "to_table", "call_template", "_parcel",
     "gi_frame", "gi_code", "cr_frame", "ag_frame", "tb_frame", "tb_next",
     "f_globals", "f_locals", "f_builtins", "f_back",
+    # compiled functions, such as a Timedelta's, name their module's globals thus
+    "func_globals", "func_code", "func_closure", "func_dict", "func_defaults",
     # numpy values, which a Timestamp turns into, write files and show raw memory
-    "to_numpy", "to_datetime64", "to_timedelta64", "asm8", "tofile", "dump", "dumps", "ctypes",
+    "to_numpy", "to_julian_date", "to_datetime64", "to_timedelta64", "asm8", "tofile", "dump", "dumps", "ctypes",
 })  # fmt: skip
 # PyDough reads an unknown name as an attribute of `_ROOT`, so what is unsafe as an attribute is unsafe as a name.
 _UNSAFE_NAMES = _UNSAFE_ATTRIBUTES | {"_ROOT", "_graph", "UnqualifiedRoot"}

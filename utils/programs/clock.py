@@ -133,6 +133,7 @@ def program_modules(now: str | None) -> dict[str, Any]:
         date=real_datetime.date,
         time=real_datetime.time,
         timedelta=real_datetime.timedelta,
+        timezone=real_datetime.timezone,
     )
     if now is not None:
         dates.datetime, dates.date = _pinned_classes(real_datetime.datetime.fromisoformat(now))

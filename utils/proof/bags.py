@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from utils.proof.values import Cell, is_number, rows_equal
+from utils.proof.values import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Cell, is_number, rows_equal
 
 Row = tuple[Cell, ...]
-_GREEDY_LIMIT = 2_000  # rows that share all their text; beyond it only the sorted comparison is tried
 
 
 def bag_difference(gold: Sequence[Row], candidate: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """(rows of gold that candidate lacks, rows of candidate that gold lacks); both empty when equal as bags.
 
-    Rows are grouped by what must be equal exactly (text, nulls and their places); within a group
-    sorted numbers are compared pair by pair, and, where rounding changed the sorting, matched greedily.
+    Rows are grouped by what must be equal exactly (text, nulls and their places). Within a group the
+    very same rows pair up, then those whose numbers agree to the tolerance.
     """
     groups: dict[tuple[object, ...], tuple[list[Row], list[Row]]] = defaultdict(lambda: ([], []))
     for side, rows in enumerate((gold, candidate)):
@@ -36,38 +37,36 @@ def bags_equal(gold: Sequence[Row], candidate: Sequence[Row]) -> bool:
 
 
 def _group_difference(left: list[Row], right: list[Row]) -> tuple[list[Row], list[Row]]:
-    left, right = sorted(left, key=_sort_key), sorted(right, key=_sort_key)
-    if len(left) == len(right) and all(rows_equal(a, b) for a, b in zip(left, right, strict=True)):
-        return [], []
-    if max(len(left), len(right)) > _GREEDY_LIMIT:
-        return _exact_difference(left, right)
+    left_counts, right_counts = Counter(left), Counter(right)
+    left, right = list((left_counts - right_counts).elements()), list((right_counts - left_counts).elements())
+    columns = [index for index, cell in enumerate(left[0]) if is_number(cell)] if left and right else []
+    if not columns:
+        return left, right
+    telling = max(columns, key=lambda column: len({row[column] for row in left}))
+    return _near_difference(left, right, telling)
+
+
+def _near_difference(left: list[Row], right: list[Row], column: int) -> tuple[list[Row], list[Row]]:
+    """Pair rows within tolerance, in the order of a numeric column and looking only where its number is near."""
+
+    def key(row: Row) -> tuple[float, tuple[float, ...]]:
+        return _number(row[column]), tuple(_number(cell) for cell in row if is_number(cell))
+
+    right = sorted(right, key=key)
+    numbers = [_number(row[column]) for row in right]
+    open_places = [True] * len(right)
     missing = []
-    for row in left:
-        partner = next((index for index, other in enumerate(right) if rows_equal(row, other)), None)
-        if partner is None:
+    for row in sorted(left, key=key):
+        number = _number(row[column])
+        slack = 2 * max(abs(number) * RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE) if math.isfinite(number) else 0.0
+        near = range(bisect_left(numbers, number - slack), bisect_right(numbers, number + slack))
+        place = next((place for place in near if open_places[place] and rows_equal(row, right[place])), None)
+        if place is None:
             missing.append(row)
         else:
-            right.pop(partner)
-    return missing, right
+            open_places[place] = False
+    return missing, [row for row, is_open in zip(right, open_places, strict=True) if is_open]
 
 
-def _exact_difference(left: list[Row], right: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Walk two sorted lists side by side; rows within tolerance pair up."""
-    missing, extra = [], []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        if rows_equal(left[i], right[j]):
-            i, j = i + 1, j + 1
-        elif _sort_key(left[i]) < _sort_key(right[j]):
-            missing.append(left[i])
-            i += 1
-        else:
-            extra.append(right[j])
-            j += 1
-    return missing + left[i:], extra + right[j:]
-
-
-def _sort_key(row: Row) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Numbers rounded, so that what differs within tolerance sorts alike, then as they are."""
-    numbers = tuple(float(cell) for cell in row if isinstance(cell, int | float))
-    return tuple(float(f"{round(number, 8):.8g}") for number in numbers), numbers
+def _number(cell: Cell) -> float:
+    return float(cell) if isinstance(cell, int | float) else math.nan

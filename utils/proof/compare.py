@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from utils.proof.bags import Row, bag_difference, bags_equal
-from utils.proof.values import cells_equal, rows_equal
+from utils.proof.values import Cell, cells_equal, rows_equal
 
 _MAX_STEPS = 20_000
 _SHOWN_ROWS = 2
@@ -56,7 +57,7 @@ def difference(gold: GoldResult, candidate: Sequence[Row]) -> str:
         if gold.tie_groups is None:
             if bags_equal(gold.rows, mapped):
                 return ""
-        elif _follows(gold.tie_groups, mapped):
+        elif follows(gold.tie_groups, mapped):
             return ""
         else:
             wrong_order = wrong_order or bags_equal(gold.rows, mapped)
@@ -65,7 +66,7 @@ def difference(gold: GoldResult, candidate: Sequence[Row]) -> str:
     return f"other values{_shown_difference(gold.rows, candidate)}"
 
 
-def _follows(groups: list[list[Row]], rows: list[Row]) -> bool:
+def follows(groups: list[list[Row]], rows: list[Row]) -> bool:
     """Whether `rows` takes from each tie group in turn, in any order, and from the last as many as there are."""
     start = 0
     for group in groups[:-1]:
@@ -83,19 +84,27 @@ def _column_mappings(gold: GoldResult, candidate: Sequence[Row]) -> Iterator[lis
     yield list(range(width))
     # Where a LIMIT cuts a tie, gold could have chosen other rows too, and the candidate may hold some of them.
     pool = gold.rows if gold.tie_groups is None else [row for group in gold.tie_groups for row in group]
-    choices = [
-        [
-            column
-            for column in range(width)
-            if not bag_difference([(row[i],) for row in pool], [(row[column],) for row in candidate])[1]
-        ]
-        for i in range(width)
-    ]
-    columns = list(zip(*candidate, strict=True))
+    gold_columns, columns = list(zip(*pool, strict=True)), list(zip(*candidate, strict=True))
+    choices = [[j for j, column in enumerate(columns) if _holds(gold, column)] for gold in gold_columns]
     twins = [columns.index(column) for column in columns]
     for mapping in islice(_assignments(choices, twins, []), _MAX_STEPS):
         if len(mapping) == width and mapping != list(range(width)):
             yield mapping
+
+
+def _holds(gold: Sequence[Cell], column: Sequence[Cell]) -> bool:
+    """Whether a gold column holds all cells of a candidate's, each at least as often."""
+    values = set(gold)
+    numbers = sorted(cell for cell in values if isinstance(cell, int | float))
+    for cell in column:  # most columns that are not gold's give themselves away at once
+        if cell in values:
+            continue
+        place = bisect_left(numbers, cell) if isinstance(cell, int | float) else 0
+        if not isinstance(cell, int | float) or not any(
+            cells_equal(cell, n) for n in numbers[max(place - 1, 0) : place + 1]
+        ):
+            return False
+    return not bag_difference([(cell,) for cell in gold], [(cell,) for cell in column])[1]
 
 
 def _assignments(choices: list[list[int]], twins: list[int], chosen: list[int]) -> Iterator[list[int]]:

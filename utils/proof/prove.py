@@ -14,9 +14,9 @@ from utils.programs.allowlist import UnsafeProgramError, check_program
 from utils.programs.engine import Engine, QueryTimeoutError, ResultTooLargeError, open_engine
 from utils.programs.source import ProgramError
 from utils.proof.bags import Row
-from utils.proof.compare import GoldResult, difference, tie_groups
+from utils.proof.compare import GoldResult, difference, follows, tie_groups
 from utils.proof.gold import NotAQueryError, keyed_query, orders_rows, parse_query
-from utils.proof.values import canonical_rows, rows_equal
+from utils.proof.values import canonical_rows
 
 _engines: dict[str, Engine] = {}  # one worker keeps its databases and parsed graphs open
 
@@ -128,11 +128,7 @@ def _tie_groups(engine: Engine, query: exp.Query, rows: list[Row], limit_s: floa
     width = len(rows[0])
     groups = tie_groups([row[:width] for row in table], [row[width:] for row in table])
     kept = _groups_of_kept_rows(groups, keyed.offset, len(rows))
-    same = kept is not None and all(
-        any(rows_equal(row, other) for other in group)
-        for row, group in zip(rows, (group for group in kept for _ in group), strict=False)
-    )
-    return kept if same and kept is not None else alone
+    return kept if kept is not None and follows(kept, rows) else alone
 
 
 def _groups_of_kept_rows(groups: list[list[Row]], offset: int, count: int) -> list[list[Row]] | None:
