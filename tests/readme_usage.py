@@ -1,6 +1,6 @@
 """The README's usage section, made from each command's --help.
 
-    python -m tests.readme_usage        # writes it into README.md
+python -m tests.readme_usage        # writes it into README.md
 """
 
 from __future__ import annotations
