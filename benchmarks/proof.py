@@ -9,9 +9,11 @@ benchmarks/results/proof.json.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 from utils.core.console import run_script
@@ -28,6 +30,8 @@ RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "proof.json"
 
 def main() -> int:
     """Measure, print and write the figures."""
+    warnings.simplefilter("ignore")  # PyDough's and sqlglot's remarks on dialects, once a program
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
     tasks = _corpus_tasks()
     with tempfile.TemporaryDirectory() as folder:
         bare = _bare_loop_s(tasks)
