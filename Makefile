@@ -29,10 +29,10 @@ databases: $(VENV)/.installed ## build the embedded databases
 	@$(RUN) -m utils.databases.build --work-dir $(WORK_DIR)
 
 test: $(VENV)/.installed-dev ## all tests that fit into a few minutes
-	$(RUN) -m pytest -n auto -m "not slow"
+	$(RUN) -m pytest -n auto --dist loadfile -m "not slow"
 
 test-all: $(VENV)/.installed-dev ## all tests, the slow ones too
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff check .

@@ -324,3 +324,15 @@ def test_all_questions_are_asked_when_told_so(staged_copy: WorkDir) -> None:
             assert solution not in prompt  # a question is no example of itself
     for row in lines(work.stage("generated")):
         assert row["program"].endswith("# asked") and row["origin"] == "gemini-other#1"
+
+
+def test_a_run_that_failed_half_way_is_not_taken_for_the_complete_one_before(staged_copy: WorkDir) -> None:
+    questions = write_questions(staged_copy.root / "questions.csv", [BUSINESS[0], QUESTIONS[0]])
+    corpus = ("--provider", "corpus", "--questions", questions)
+    make(3, staged_copy.root, *corpus)
+    with LoopbackGemini(default={"finish": "SAFETY"}) as server:
+        flags = ("--provider", "gemini", "--base-url", server.base_url, "--questions", questions, *FAST)
+        assert run(3, staged_copy.root, *flags, env=WITH_KEY).returncode == 1
+    assert by_id(staged_copy.stage("generated"))["at_once"]["status"] == "call_failed"
+    assert "written" in make(3, staged_copy.root, *corpus)
+    assert by_id(staged_copy.stage("generated"))["at_once"]["status"] == "no_program"

@@ -24,13 +24,13 @@ def input_state(files: Iterable[Path], settings: dict[str, Any]) -> dict[str, An
 
 def is_current(output: Path, state: dict[str, Any]) -> bool:
     """Whether `output` was made from exactly `state`."""
-    return output.exists() and _recorded(output) == state
+    return output.exists() and _recorded(output) == _with_output(output, state)
 
 
 def record_state(output: Path, state: dict[str, Any]) -> None:
     """Note that `output` was made from `state`; call it after the output is written."""
     with whole_file(_sidecar(output)) as stream:
-        json.dump(state, stream, indent=1)
+        json.dump(_with_output(output, state), stream, indent=1)
 
 
 def stale_reason(output: Path) -> str:
@@ -38,7 +38,7 @@ def stale_reason(output: Path) -> str:
     if not output.exists():
         return "is missing"
     state = _recorded(output)
-    if state is None:
+    if state is None or state.get("output") != file_fingerprint(output):
         return "is not complete"
     if state.get("code") != code_fingerprint():
         return "was made by another version of this project"
@@ -55,6 +55,11 @@ def code_fingerprint() -> str:
     rooms = [PROJECT_ROOT / "utils", PROJECT_ROOT / "retriver"]
     code = [path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".j2")]
     return files_fingerprint([*PROJECT_ROOT.glob("*.py"), *code])
+
+
+def _with_output(output: Path, state: dict[str, Any]) -> dict[str, Any]:
+    """`state` with the output's own content: a later run that failed half-way has written another one."""
+    return {**state, "output": file_fingerprint(output)}
 
 
 def _sidecar(output: Path) -> Path:

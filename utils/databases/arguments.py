@@ -19,7 +19,7 @@ def add_database_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         action="append",
         default=[],
-        metavar="KEY=VALUE",
+        metavar="NAME=VALUE",
         help="PyDough session setting, such as start_of_week=MONDAY",
     )
     add("--now", metavar="TIMESTAMP", help="pin the clock, such as '2023-12-15 14:30:00'")

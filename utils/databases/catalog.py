@@ -83,7 +83,7 @@ def with_overrides(
 ) -> dict[str, DatabaseEntry]:
     """`entries` with what the command line says of them, and the databases it adds.
 
-    `graphs` are NAME=PATH, `databases` NAME=URL (or a file's path), `configs` KEY=VALUE; `configs` and
+    `graphs` are NAME=PATH, `databases` NAME=URL (or a file's path), `configs` NAME=VALUE; `configs` and
     `now` hold for every database. Raises UserError for whatever cannot be read.
     """
     result = dict(entries)
@@ -103,7 +103,7 @@ def with_overrides(
             wanted = entry.graph_name if name in entries else name
             entry = replace(entry, graph_path=path, graph_name=load_graph(path, wanted)["name"])
         result[name] = entry
-    settings = dict(_pairs("--config", "KEY=VALUE", configs, {}))
+    settings = dict(_pairs("--config", "NAME=VALUE", configs, {}))
     moment = _as_moment(now) if now is not None else None
     return {
         name: replace(entry, configs=entry.configs | settings, now=moment or entry.now)

@@ -69,7 +69,9 @@ def read_reply(response: types.GenerateContentResponse, call: GeminiCall, ms: fl
 
 def _text_of(candidate: types.Candidate | None) -> str:
     parts = candidate.content.parts if candidate and candidate.content else None
-    return "".join(part.text for part in parts or [] if part.text and not part.thought)
+    text = "".join(part.text for part in parts or [] if part.text and not part.thought)
+    # Half a surrogate pair, as a cut emoji leaves it, can be stored nowhere.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _usage_of(reported: types.GenerateContentResponseUsageMetadata | None) -> Usage:

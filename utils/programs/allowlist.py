@@ -34,6 +34,8 @@ _UNSAFE_ATTRIBUTES = frozenset({
     "f_globals", "f_locals", "f_builtins", "f_back",
     # compiled functions, such as a Timedelta's, name their module's globals thus
     "func_globals", "func_code", "func_closure", "func_dict", "func_defaults",
+    # a set that all Timedeltas share, so that one program could spoil the next
+    "_req_any_kwargs_new",
     # numpy values, which a Timestamp turns into, write files and show raw memory
     "to_numpy", "to_julian_date", "to_datetime64", "to_timedelta64", "asm8", "tofile", "dump", "dumps", "ctypes",
 })  # fmt: skip
