@@ -19,7 +19,7 @@ from pathlib import Path
 
 from retriver.arguments import add_retrieval_arguments, documents
 from retriver.session import open_grounder
-from utils.core.arguments import add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import Progress, run_script
 from utils.core.freshness import input_state, is_current, record_state
 from utils.core.jsonl import read_json_lines, to_line, whole_file
@@ -35,7 +35,7 @@ DEFAULT_QUESTIONS = QUESTIONS_DIR / "basic_questions.csv"
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of this script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = CommandLine(description=(__doc__ or "").splitlines()[0])
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/basic_questions.csv)")
     parser.add_argument(
         "--provider",

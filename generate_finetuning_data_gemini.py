@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from retriver.arguments import add_retrieval_arguments, documents
-from utils.core.arguments import add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import UserError, run_script
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
@@ -39,7 +39,7 @@ from utils.programs.arguments import add_sandbox_arguments, check_configs
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of this script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = CommandLine(description=(__doc__ or "").splitlines()[0])
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/*.csv but the basic questions)")
     parser.add_argument(
         "--provider",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from utils.core.arguments import add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import UserError, run_script
 from utils.core.freshness import stale_reason
 from utils.core.jsonl import read_json_lines
@@ -38,7 +38,7 @@ STAGES = {"generated": "generate_finetuning_data_gemini.py", "basicq": "basicQ_r
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of this script."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = CommandLine(description=(__doc__ or "").splitlines()[0])
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/*.csv but the basic questions)")
     release = parser.add_argument_group("training lines").add_argument
     release(

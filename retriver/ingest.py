@@ -12,6 +12,7 @@ from pathlib import Path
 from retriver.arguments import add_retrieval_arguments
 from retriver.chunks import chunk_folder
 from retriver.index import index_file, open_index
+from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, run_script
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
 from utils.core.settings import load_settings
@@ -41,7 +42,7 @@ def _send_to_r2r(docs: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m retriver.ingest", description=__doc__.split("\n")[0])
+    parser = CommandLine(prog="python -m retriver.ingest", description=__doc__.split("\n")[0])
     add_retrieval_arguments(parser)
     parser.add_argument(
         "--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of built files (default: %(default)s)"

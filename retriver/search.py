@@ -11,6 +11,7 @@ from pathlib import Path
 
 from retriver.arguments import add_retrieval_arguments
 from retriver.backend import open_retriever
+from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, run_script
 from utils.core.jsonl import to_line
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m retriver.search", description=__doc__.split("\n")[0])
+    parser = CommandLine(prog="python -m retriver.search", description=__doc__.split("\n")[0])
     parser.add_argument("query", metavar="QUERY", help="what to look for, in words or operator names")
     parser.add_argument("-k", type=_count, default=5, help="how many passages at most (default: %(default)s)")
     add_retrieval_arguments(parser)

@@ -240,13 +240,13 @@ def test_hostile_and_hanging_programs_cost_only_their_own_rows(entries):
         found = {task.question_id: verdict.status for task, verdict in prover.prove_all(tasks)}
     assert list(found) == [task.question_id for task in tasks]
     assert found.pop("deep") in ("code_error", "timeout", "mismatch")
+    assert found.pop("hoarding") in ("code_error", "timeout")  # whichever limit a busy machine reaches first
     assert found == {
         "fine": "match",
         "duckdb runaway": "timeout",
         "sqlite runaway": "timeout",
         "spinning": "timeout",
         "memory": "code_error",
-        "hoarding": "code_error",
         "power": "timeout",
         "unsafe": "unsafe",
         "fine too": "match",

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
+from utils.core.console import ExitCode
 from utils.core.paths import DEFAULT_WORK_DIR
+
+
+class CommandLine(argparse.ArgumentParser):
+    """A parser that tells wrong usage in one line, like every other error of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where help is, and exit with 2."""
+        self.exit(ExitCode.USAGE, f"error: {message}; see `{self.prog} --help`\n")
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, questions_help: str) -> None:

@@ -8,7 +8,6 @@ Each file is written under another name and renamed when whole, so two builds at
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sqlite3
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import duckdb
 
+from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, UserError, run_script
 from utils.core.fingerprint import files_fingerprint, fingerprint
 from utils.core.jsonl import whole_file
@@ -109,7 +109,7 @@ def _remember(work: WorkDir, recipe: Recipe) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Build, and say of each file how long it took or that it is up to date."""
     description = (__doc__ or "").splitlines()[0]
-    parser = argparse.ArgumentParser(prog="python -m utils.databases.build", description=description)
+    parser = CommandLine(prog="python -m utils.databases.build", description=description)
     parser.add_argument("--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder that gets or has databases/")
     parser.add_argument("--force", action="store_true", help="build also what is up to date")
     args = parser.parse_args(argv)

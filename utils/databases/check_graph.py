@@ -8,7 +8,6 @@ every false claim. Exit status: 0 none, 1 some, 2 wrong usage.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from pydough import parse_json_metadata_from_file
 
+from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, UserError, run_script
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
 from utils.databases.catalog import DatabaseEntry, built_in_entries, database_url
@@ -54,9 +54,7 @@ def _own_url(entries: Mapping[str, DatabaseEntry], graph_name: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Check one graph and print its false claims."""
-    parser = argparse.ArgumentParser(
-        prog="python -m utils.databases.check_graph", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = CommandLine(prog="python -m utils.databases.check_graph", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("graph", type=Path, help="PyDough V2 metadata, JSON")
     parser.add_argument("--database", metavar="URL", help="its URL or file (default: our own one of that graph)")
     parser.add_argument("--graph-name", help="which graph of the file (default: its only one)")

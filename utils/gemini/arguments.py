@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from utils.core.arguments import positive_int, positive_number
 from utils.core.paths import WorkDir
 from utils.core.settings import Settings
 from utils.gemini.engine import GeminiEngine, open_engine
@@ -36,17 +37,3 @@ def engine_from(args: argparse.Namespace, settings: Settings, work: WorkDir) -> 
 def chosen_provider(given: str | None, settings: Settings) -> str:
     """The provider named by --provider, else gemini when credentials are set, else corpus."""
     return given or ("gemini" if settings.can_call_gemini else "corpus")
-
-
-def positive_int(text: str) -> int:
-    """An argparse type: a whole number of at least 1."""
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 1")
-    return number
-
-
-def positive_number(text: str) -> float:
-    """An argparse type: a number above 0."""
-    if not (number := float(text)) > 0:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
-    return number

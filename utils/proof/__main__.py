@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, Progress, UserError, run_script
 from utils.core.jsonl import write_jsonl
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
@@ -31,7 +32,7 @@ COLUMNS = ("question_id", "db_name", "pydough", "gold_sql")
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m utils.proof", description=(__doc__ or "").splitlines()[0])
+    parser = CommandLine(prog="python -m utils.proof", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("file", type=Path, help="CSV or JSONL with columns " + ", ".join(COLUMNS))
     parser.add_argument("--out", type=Path, required=True, help="where the verdicts go, one JSON object a line")
     add_database_arguments(parser)
