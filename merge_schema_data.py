@@ -24,6 +24,7 @@ from utils.core.freshness import stale_reason
 from utils.core.jsonl import read_json_lines
 from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import question_files, read_questions
+from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.dataset.manifest import build_manifest, read_manifest, write_manifest
@@ -104,6 +105,8 @@ def main(argv: list[str] | None = None) -> int:
     print(pd.DataFrame(databases_written).T.to_string() if databases_written else "no rows written")
     outcomes = _told(folder)
     print_counts(f"stage 4: {folder} {done}", outcomes)
+    if bucket := load_settings().gcs_bucket:
+        print(f"upload it with: gcloud storage cp {folder}/*.jsonl {bucket.rstrip('/')}/{version}/")
     return exit_code(outcomes, outcomes["train"] + outcomes["validation"], args.min_accepted, args.max_failures)
 
 
