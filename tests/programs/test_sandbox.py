@@ -12,8 +12,8 @@ FINE = [("double", number) for number in range(6)]
 
 @pytest.fixture(scope="module")
 def sandbox():
-    """Two workers with 1.5 s a task and 512 MB each; what hangs or dies in one test is replaced for the next."""
-    with Sandbox(sandbox_tasks.do, workers=2, limit_s=1.5, memory_mb=512) as pool:
+    """Two workers with 3 s a task and 1.4 GB of address space each (PyDough, preloaded by other tests, is in it); what hangs or dies in one test is replaced for the next."""
+    with Sandbox(sandbox_tasks.do, workers=2, limit_s=3.0, memory_mb=1400) as pool:
         yield pool
 
 
