@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from typing import Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -61,6 +62,7 @@ class Sandbox(Generic[Task, Result]):
         self._limit_s = limit_s
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([function.__module__])
+        _start_fork_server()
         self._pool = ProcessPool(self._workers, context=context, initializer=_confine, initargs=(memory_mb,))
 
     def __enter__(self) -> Sandbox[Task, Result]:
@@ -120,6 +122,22 @@ def _guarded(function: Callable[[Task], Result], task: Task) -> Result:
         return function(task)
     except (SystemExit, KeyboardInterrupt) as error:
         raise RuntimeError(f"the task raised {type(error).__name__}") from error
+
+
+def _start_fork_server() -> None:
+    """Start the process that workers are forked from, silent from its birth.
+
+    A worker that is told to stop while it still starts would otherwise print a traceback that means nothing.
+    """
+    before = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        forkserver.ensure_running()
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def _confine(memory_mb: int) -> None:
