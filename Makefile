@@ -46,6 +46,7 @@ bench-proof: $(VENV)/.installed-dev databases ## how fast proof is, against a ba
 
 lock: $(VENV)/.installed-dev ## resolve requirements*.in into requirements*.txt again
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-ray.in -o requirements-ray.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove everything that was built

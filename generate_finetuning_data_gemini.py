@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from retriver.arguments import add_retrieval_arguments, documents
-from utils.core.arguments import CommandLine, add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments, whole_number
 from utils.core.console import UserError, run_script
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
@@ -34,7 +34,8 @@ from utils.databases.entries import input_files
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
 from utils.generation.loop import GenerationSettings
 from utils.generation.stage import generate_all
-from utils.programs.arguments import add_sandbox_arguments, check_configs
+from utils.programs.arguments import check_configs
+from utils.proof.arguments import add_proof_arguments, settings_from
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,22 +54,15 @@ def build_parser() -> argparse.ArgumentParser:
         default="missing",
         help="ask the model for questions without a proven program, or for all (default %(default)s)",
     )
-    generation("--repairs", type=number, default=2, help="repair turns a question (default %(default)s)")
+    generation("--repairs", type=whole_number, default=2, help="repair turns a question (default %(default)s)")
     generation("--temperature", type=float, default=0.2, help="of the model (default %(default)s)")
-    generation("--passages", type=number, default=6, help="manual sections in a prompt (default %(default)s)")
-    generation("--examples", type=number, default=4, help="solved examples in a prompt (default %(default)s)")
+    generation("--passages", type=whole_number, default=6, help="manual sections in a prompt (default %(default)s)")
+    generation("--examples", type=whole_number, default=4, help="solved examples in a prompt (default %(default)s)")
     add_database_arguments(parser)
     add_retrieval_arguments(parser)
     add_gemini_arguments(parser)
-    add_sandbox_arguments(parser)
+    add_proof_arguments(parser)
     return parser
-
-
-def number(text: str) -> int:
-    """An argparse type: a whole number from 0."""
-    if (value := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from 0")
-    return value
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -98,11 +92,13 @@ def main(argv: list[str] | None = None) -> int:
         *input_files(entries, rows.databases),
     ]
     asked = {"ask": args.ask, "generation": repr(generation), "url": args.base_url} if provider == "gemini" else {}
-    state = input_state(inputs, {**asked, "provider": provider, "entries": repr(sorted(entries.items()))})
+    proof = settings_from(args)
+    entry_state = repr(sorted(entries.items()))
+    state = input_state(inputs, {**asked, "provider": provider, "entries": entry_state, "proof": proof.state()})
     done = "up to date"
     if args.force or not is_current(output, state):
         asyncio.run(
-            generate_all(args, provider == "gemini", app_settings, generation, rows, entries, documented, output)
+            generate_all(args, provider == "gemini", app_settings, generation, proof, rows, entries, documented, output)
         )
         done = "written"
     counts = _told(output)

@@ -34,7 +34,8 @@ from utils.databases.entries import graph_names, input_files
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
 from utils.gemini.rows import run_rows
 from utils.generation.examples import CorpusProver
-from utils.programs.arguments import add_sandbox_arguments, check_configs
+from utils.programs.arguments import check_configs
+from utils.proof.arguments import add_proof_arguments, settings_from
 from utils.proof.runner import Prover
 
 
@@ -53,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_database_arguments(parser)
     add_retrieval_arguments(parser)
     add_gemini_arguments(parser)
-    add_sandbox_arguments(parser)
+    add_proof_arguments(parser)
     return parser
 
 
@@ -70,7 +71,16 @@ def main(argv: list[str] | None = None) -> int:
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
     inputs = [*files, *documents(args.docs), *input_files(entries, rows.databases)]
     entry_state = repr(sorted(entries.items()))
-    state = input_state(inputs, {**asked, "provider": provider, "backend": args.backend, "entries": entry_state})
+    state = input_state(
+        inputs,
+        {
+            **asked,
+            "provider": provider,
+            "backend": args.backend,
+            "entries": entry_state,
+            "proof": settings_from(args).state(),
+        },
+    )
     undocumented = 0
     if args.force or not is_current(output, state):
         undocumented = asyncio.run(_document_all(args, provider, rows, entries, output))
@@ -99,8 +109,8 @@ async def _document_all(
     """Write the stage's file; the number of proven rows that a service left without documentation."""
     pydough_version = version("pydough")
     work = WorkDir(args.work_dir)
-    with Prover(args.workers, args.timeout, args.memory_mb, work.cache / "verdicts.sqlite") as prover:
-        corpus = CorpusProver(prover, entries, pydough_version)
+    with Prover(args.workers, args.timeout, args.memory_mb, work.cache) as prover:
+        corpus = CorpusProver(prover, entries, pydough_version, settings_from(args))
         async with open_grounder(args, provider, load_settings(), pydough_version) as (grounder, engine):
 
             async def document(row: QuestionRow) -> Example:

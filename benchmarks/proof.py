@@ -22,8 +22,8 @@ from utils.core.paths import PROJECT_ROOT, QUESTIONS_DIR, WorkDir
 from utils.core.questions import question_files, read_questions
 from utils.databases.catalog import built_in_entries, find_entry
 from utils.programs.engine import open_engine
-from utils.proof.prove import ProofTask
 from utils.proof.runner import Prover
+from utils.proof.tasks import ProofTask
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "proof.json"
 

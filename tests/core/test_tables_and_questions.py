@@ -96,7 +96,7 @@ def test_a_field_longer_than_the_csv_modules_own_limit_is_read(tmp_path):
 
 def test_missing_files_and_other_formats_are_told(tmp_path):
     assert "no such file" in told(tmp_path / "t.csv")
-    assert "expected a .csv or .jsonl file" in told(written(tmp_path / "t.xlsx", "a,b\n"))
+    assert "expected a .csv, .jsonl or .parquet file" in told(written(tmp_path / "t.xlsx", "a,b\n"))
 
 
 def test_jsonl_rows_keep_their_lines_and_types(tmp_path):

@@ -133,7 +133,7 @@ def test_database_url(text, expected, tmp_path, monkeypatch):
         {"graphs": ["broker="]},
         {"graphs": ["broker=/no/such/graph.json"]},
         {"databases": ["broker=x.txt"]},
-        {"databases": ["broker=postgresql://user:secret-word@host/db"]},
+        {"databases": ["broker=mysql://user:secret-word@host/db"]},
         {"databases": ["broker=sqlite://"]},
         {"databases": ["broker=a.db", "Broker=b.db"]},
         {"configs": ["start_of_week"]},

@@ -74,7 +74,9 @@ def test_two_readers_at_once(built):
 def test_dialect_of():
     assert dialect_of("sqlite:////x.db") == "sqlite"
     assert dialect_of("duckdb:////x.db") == "duckdb"
-    for url in ("postgresql://user:secret-word@host/x", "nonsense"):
+    assert dialect_of("postgresql://user:secret-word@host/x") == "postgres"
+    assert dialect_of("postgresql+psycopg://host/x") == "postgres"
+    for url in ("mysql://user:secret-word@host/x", "nonsense"):
         with pytest.raises(UserError) as raised:
             dialect_of(url)
         assert "sqlite:////path" in str(raised.value)

@@ -45,7 +45,7 @@ NATIONS_A_REGION = {
     "question": "Name every region and say how many nations it has, regions in alphabetical order.",
     "gold_sql": (
         "SELECT r_name, COUNT(n_nationkey) FROM region LEFT JOIN nation ON n_regionkey = r_regionkey "
-        "GROUP BY r_name ORDER BY r_name"
+        "GROUP BY r_regionkey, r_name ORDER BY r_name"
     ),
     "pydough": "result = regions.CALCULATE(region_name=name, n_nations=COUNT(nations)).ORDER_BY(name.ASC())",
 }

@@ -61,9 +61,7 @@ QUESTIONS = [
     _question("refused", "SELECT COUNT(*) FROM part WHERE p_size = 12", "How many parts have size twelve?"),
     _question("no_gold", "", "Which supplier is the friendliest?"),
     _question("bad_gold", "SELECT nothing FROM nowhere", "Where is nowhere?", pydough=WRONG.format("bad_gold")),
-    _question(
-        "no_rows", "SELECT p_name FROM part WHERE p_size = 999", "Which parts have size 999?", pydough="result = parts"
-    ),
+    _question("no_rows", "SELECT p_name FROM part WHERE 1 = 0", "Which parts have size 999?", pydough="result = parts"),
     _question("wrong_corpus", "SELECT COUNT(*) FROM lineitem", "How many order lines?", pydough=WRONG.format("corpus")),
     {**_question("elsewhere", "SELECT 1", "How many moons are there?"), "db_name": "planets"},
 ]

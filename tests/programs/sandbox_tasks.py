@@ -49,11 +49,6 @@ def _print(text: str) -> int:
     return os.getpid()
 
 
-def _write(path: str) -> None:
-    with open(path, "wb") as stream:
-        stream.write(b"written by a worker")
-
-
 def _interrupt(_: Any) -> None:
     raise KeyboardInterrupt
 
@@ -73,7 +68,6 @@ _DEEDS = {
     "print": _print,
     "environment": lambda _: dict(os.environ),
     "read_stdin": lambda _: sys.stdin.read(),
-    "write": _write,
     "exists": lambda path: Path(path).exists(),
     "lambda": lambda _: lambda: 1,
     "large": lambda size: "x" * size,

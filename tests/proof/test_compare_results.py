@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.proof.compare import GoldResult, difference, tie_groups
+from utils.proof.compare import Answer, difference, tie_groups
 
 ROWS = [("a", 1, 10.5), ("b", 2, 20.5), ("c", 2, 20.5), ("d", 3, None)]
 
 
 def ordered(rows, key):
     """Gold ordered by the cells that `key` picks."""
-    return GoldResult(rows, tie_groups(rows, [key(row) for row in rows]))
+    return Answer(rows, tie_groups(rows, [key(row) for row in rows]))
 
 
 def test_equal_results_do_not_differ():
-    assert difference(GoldResult(ROWS), list(ROWS)) == ""
-    assert difference(GoldResult(ROWS), ROWS[::-1]) == ""
+    assert difference(Answer(ROWS), Answer(list(ROWS))) == ""
+    assert difference(Answer(ROWS), Answer(ROWS[::-1])) == ""
 
 
 @pytest.mark.parametrize(
@@ -33,19 +33,19 @@ def test_equal_results_do_not_differ():
     ],
 )  # fmt: skip
 def test_what_differs_is_told(candidate, told):
-    assert difference(GoldResult(ROWS), candidate) == told
+    assert difference(Answer(ROWS), Answer(candidate)) == told
 
 
 def test_a_long_difference_is_told_shortly():
     gold = [(number, "x") for number in range(3_000)]
-    told = difference(GoldResult(gold), [(number + 0.5, "x") for number, _ in gold])
+    told = difference(Answer(gold), Answer([(number + 0.5, "x") for number, _ in gold]))
     assert told.startswith("other values; expected but not given: (0, 'x'), (1, 'x') and 2,998 more")
     assert len(told) < 200
 
 
 def test_the_nearest_rows_are_shown():
     gold = [("a", 1, 1), ("b", 2, 2), ("c", 3, 3)]
-    told = difference(GoldResult(gold), [("x", 8, 8), ("y", 9, 9), ("c", 3, 4)])
+    told = difference(Answer(gold), Answer([("x", 8, 8), ("y", 9, 9), ("c", 3, 4)]))
     assert told.startswith("other values; expected but not given: ('c', 3, 3), ")
 
 
@@ -53,37 +53,37 @@ def test_the_nearest_rows_are_shown():
 def test_columns_may_stand_in_any_order_when_their_values_tell_them_apart(order, chance):
     candidate = [tuple(row[column] for column in order) for row in ROWS]
     chance.shuffle(candidate)
-    assert difference(GoldResult(ROWS), candidate) == ""
+    assert difference(Answer(ROWS), Answer(candidate)) == ""
 
 
 def test_columns_are_never_sorted_apart_from_their_rows():
     gold = [("a", "x"), ("b", "y")]
-    assert difference(GoldResult(gold), [("x", "a"), ("y", "b")]) == ""
-    assert difference(GoldResult(gold), [("x", "b"), ("y", "a")]).startswith("other values")
-    assert difference(GoldResult(gold), [("a", "y"), ("b", "x")]).startswith("other values")
+    assert difference(Answer(gold), Answer([("x", "a"), ("y", "b")])) == ""
+    assert difference(Answer(gold), Answer([("x", "b"), ("y", "a")])).startswith("other values")
+    assert difference(Answer(gold), Answer([("a", "y"), ("b", "x")])).startswith("other values")
 
 
 def test_one_column_may_not_stand_for_two():
     gold = [(1, 1), (2, 2)]
-    assert difference(GoldResult(gold), [(1, 1), (2, 2)]) == ""
-    assert difference(GoldResult(gold), [(1, 5), (2, 6)]) != ""
-    assert difference(GoldResult([(1, 2), (2, 1)]), [(1, 1), (2, 2)]) != ""
+    assert difference(Answer(gold), Answer([(1, 1), (2, 2)])) == ""
+    assert difference(Answer(gold), Answer([(1, 5), (2, 6)])) != ""
+    assert difference(Answer([(1, 2), (2, 1)]), Answer([(1, 1), (2, 2)])) != ""
 
 
 def test_many_alike_columns_end_in_reasonable_time():
     row = tuple([0] * 14)
     gold = [row, (*row[:-1], 1)]
-    assert difference(GoldResult(gold), [(1, *row[1:]), row]) == ""
-    assert difference(GoldResult(gold), [row, (1, 1, *row[2:])]) != ""
+    assert difference(Answer(gold), Answer([(1, *row[1:]), row])) == ""
+    assert difference(Answer(gold), Answer([row, (1, 1, *row[2:])])) != ""
 
 
 def test_rows_of_equal_keys_may_stand_in_any_order():
     gold = ordered(ROWS, lambda row: (row[1],))
     assert [len(group) for group in gold.tie_groups] == [1, 2, 1]
-    assert difference(gold, ROWS) == ""
-    assert difference(gold, [ROWS[0], ROWS[2], ROWS[1], ROWS[3]]) == ""
-    assert difference(gold, [ROWS[1], ROWS[0], ROWS[2], ROWS[3]]) == "right rows in the wrong order"
-    assert difference(gold, ROWS[::-1]) == "right rows in the wrong order"
+    assert difference(gold, Answer(ROWS)) == ""
+    assert difference(gold, Answer([ROWS[0], ROWS[2], ROWS[1], ROWS[3]])) == ""
+    assert difference(gold, Answer([ROWS[1], ROWS[0], ROWS[2], ROWS[3]])) == "right rows in the wrong order"
+    assert difference(gold, Answer(ROWS[::-1])) == "right rows in the wrong order"
 
 
 def test_keys_within_tolerance_are_a_tie_and_null_ties_with_null():
@@ -93,22 +93,22 @@ def test_keys_within_tolerance_are_a_tie_and_null_ties_with_null():
 
 def test_a_limit_that_cuts_a_tie_accepts_any_of_the_tied():
     tied = [("b", 2), ("c", 2), ("d", 2)]
-    gold = GoldResult([("a", 3), ("b", 2), ("c", 2)], [[("a", 3)], tied])
+    gold = Answer([("a", 3), ("b", 2), ("c", 2)], [[("a", 3)], tied])
     for first in tied:
         for second in tied:
-            told = difference(gold, [("a", 3), first, second])
+            told = difference(gold, Answer([("a", 3), first, second]))
             assert (told == "") == (first != second)
-    assert difference(gold, [("b", 2), ("a", 3), ("c", 2)]) == "right rows in the wrong order"
-    assert difference(gold, [("a", 3), ("b", 2), ("e", 2)]).startswith("other values")
-    assert difference(gold, [("a", 3), ("b", 2), ("e", 1)]).startswith("other values")
-    assert difference(gold, [("a", 3), ("b", 2)]).startswith("2 rows, expected 3")
+    assert difference(gold, Answer([("b", 2), ("a", 3), ("c", 2)])) == "right rows in the wrong order"
+    assert difference(gold, Answer([("a", 3), ("b", 2), ("e", 2)])).startswith("other values")
+    assert difference(gold, Answer([("a", 3), ("b", 2), ("e", 1)])).startswith("other values")
+    assert difference(gold, Answer([("a", 3), ("b", 2)])).startswith("2 rows, expected 3")
 
 
 def test_columns_are_matched_where_a_limit_cuts_a_tie_too():
-    gold = GoldResult([("a", 3), ("b", 2)], [[("a", 3)], [("b", 2), ("c", 2)]])
-    assert difference(gold, [(3, "a"), (2, "c")]) == ""
-    assert difference(gold, [(3, "a"), (2, "d")]) != ""
-    assert difference(gold, [(2, "c"), (3, "a")]) != ""
+    gold = Answer([("a", 3), ("b", 2)], [[("a", 3)], [("b", 2), ("c", 2)]])
+    assert difference(gold, Answer([(3, "a"), (2, "c")])) == ""
+    assert difference(gold, Answer([(3, "a"), (2, "d")])) != ""
+    assert difference(gold, Answer([(2, "c"), (3, "a")])) != ""
 
 
 @given(
@@ -122,7 +122,7 @@ def test_order_binds_exactly_as_far_as_the_keys_do(rows, chance):
     chance.shuffle(candidate)
     keys = [row[0] for row in candidate]
     right = keys == sorted(keys) or _is_right_swapped(gold_rows, candidate)
-    assert (difference(gold, candidate) == "") == right
+    assert (difference(gold, Answer(candidate)) == "") == right
 
 
 def _is_right_swapped(gold_rows, candidate):
@@ -144,12 +144,12 @@ def test_a_limit_takes_any_of_the_tied_and_nothing_else(rows, data):
         group = [row for row in rows if row[0] == rows[start][0]]
         groups.append(group)
         start += len(group)
-    gold = GoldResult(rows[:limit], groups)
+    gold = Answer(rows[:limit], groups)
     candidate = [row for group in groups for row in chance.sample(group, len(group))][:limit]
-    assert difference(gold, candidate) == ""
+    assert difference(gold, Answer(candidate)) == ""
     replaced = data.draw(st.integers(0, limit - 1))
     candidate[replaced] = (candidate[replaced][0], "new")
-    assert difference(gold, candidate) != ""
+    assert difference(gold, Answer(candidate)) != ""
 
 
 def test_large_results_are_compared_quickly():
@@ -160,10 +160,10 @@ def test_large_results_are_compared_quickly():
     ]
     gold_rows = sorted(rows, key=lambda row: row[2])
     gold = ordered(gold_rows, lambda row: (row[2],))
-    cut = GoldResult(gold_rows[:5_000], [group for group in gold.tie_groups if group[0][2] <= gold_rows[4_999][2]])
+    cut = Answer(gold_rows[:5_000], [group for group in gold.tie_groups if group[0][2] <= gold_rows[4_999][2]])
     swapped = [(row[3] * (1 + 1e-13), row[0], row[4], row[1], row[2]) for row in gold_rows]
     started = time.monotonic()
-    assert difference(gold, swapped) == ""
-    assert difference(cut, swapped[:5_000]) == ""
-    assert difference(gold, [*swapped[1:], swapped[0]]) != ""
+    assert difference(gold, Answer(swapped)) == ""
+    assert difference(cut, Answer(swapped[:5_000])) == ""
+    assert difference(gold, Answer([*swapped[1:], swapped[0]])) != ""
     assert time.monotonic() - started < 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydough.pydough_operators import builtin_registered_operators
 
+from tests.proof.conftest import Prove
 from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import LANGUAGE_COLUMNS, read_questions
 from utils.core.records import Question
@@ -14,7 +15,8 @@ from utils.programs.engine import Engine, open_engine
 from utils.programs.normal_form import normal_form
 from utils.programs.terms import operators
 from utils.proof.gold import keyed_query, orders_rows, parse_query
-from utils.proof.prove import ProofTask, prove
+from utils.proof.settings import DEFAULT_INSTANCES
+from utils.proof.tasks import ProofTask
 from utils.proof.values import canonical_rows
 
 BUSINESS = [row.question for row in read_questions([QUESTIONS_DIR / "tpch.csv", QUESTIONS_DIR / "broker.csv"])]
@@ -45,11 +47,14 @@ def test_every_row_is_read_without_a_problem() -> None:
 
 
 @pytest.mark.parametrize("question", BUSINESS, ids=lambda question: question.question_id)
-def test_the_program_is_proven_and_its_result_says_something(question: Question, engines: dict[str, Engine]) -> None:
+def test_the_program_is_proven_and_its_result_says_something(
+    question: Question, engines: dict[str, Engine], prove: Prove
+) -> None:
     engine = engines[question.db_name]
     assert question.pydough and question.gold_sql
-    verdict = prove(ProofTask(question.question_id, question.pydough, question.gold_sql, engine.entry, 30))
-    assert (verdict.status, verdict.detail) == ("match", "")
+    verdict = prove(ProofTask(question.question_id, question.pydough, question.gold_sql, engine.entry))
+    assert (verdict.status, verdict.detail, verdict.reasons) == ("match", "", [])
+    assert verdict.instances_passed == verdict.instances_tried > DEFAULT_INSTANCES // 2
     rows = canonical_rows(engine.run_sql(engine.compile_program(question.pydough), 30).rows)
     values = {cell for row in rows for cell in row}
     assert values - {None, 0, ""}, "a result of nothings proves nothing"

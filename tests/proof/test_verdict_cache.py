@@ -10,9 +10,11 @@ import pytest
 from utils.core.paths import WorkDir
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry, built_in_entries, file_url
+from utils.databases.profile import DataRules
 from utils.proof.cache import VerdictCache, task_key
-from utils.proof.prove import ProofTask
 from utils.proof.runner import Prover
+from utils.proof.settings import ProofSettings
+from utils.proof.tasks import ProofTask
 
 PROGRAM = "result = Broker.CALCULATE(n=COUNT(customers))"
 GOLD = "SELECT COUNT(*) FROM sbCustomer"
@@ -40,7 +42,7 @@ def file(tmp_path: Path) -> Path:
 
 def run(file: Path, *tasks: ProofTask, limit_s: float = 30.0, memory_mb: int = 4096):
     """(verdicts, how many were kept, how many were proven) of one run."""
-    with Prover(workers=1, limit_s=limit_s, memory_mb=memory_mb, cache_file=file) as prover:
+    with Prover(workers=1, limit_s=limit_s, memory_mb=memory_mb, cache_folder=file.parent) as prover:
         return [verdict for _task, verdict in prover.prove_all(tasks)], prover.kept, prover.proven
 
 
@@ -54,7 +56,7 @@ def kept(file: Path, task: ProofTask) -> Verdict | None:
 
 def test_the_same_task_is_proven_once(file, task):
     first, kept_first, proven_first = run(file, task)
-    again, kept_again, proven_again = run(file, task, replace(task, question_id="q2", query_limit_s=3.0))
+    again, kept_again, proven_again = run(file, task, replace(task, question_id="q2"))
     assert (kept_first, proven_first, kept_again, proven_again) == (0, 1, 2, 0)
     assert first[0].status == "match" and again == first * 2
 
@@ -69,6 +71,17 @@ def test_kept_and_new_verdicts_come_in_the_order_of_the_tasks(file, task):
 
 def test_a_verdict_depends_on_all_that_made_it(task, entry, databases):
     changes = [
+        *(
+            replace(task, settings=replace(task.settings, **change))
+            for change in (
+                {"instances": 3},
+                {"accept": frozenset({"case"})},
+                {"rules": DataRules(null_keys="no")},
+                {"superset": True},
+                {"twins": False},
+                {"counterexamples": False},
+            )
+        ),
         replace(task, program=PROGRAM + " "),
         replace(task, gold_sql=GOLD + " "),
         *(
@@ -80,6 +93,8 @@ def test_a_verdict_depends_on_all_that_made_it(task, entry, databases):
                 {"configs": {"start_of_week": "SUNDAY", "division_by_zero": "NULL"}},
                 {"graph_name": "Other"},
                 {"url": built_in_entries(databases)["broker_duckdb"].url},
+                {"twin_url": None},
+                {"twin_url": built_in_entries(databases)["tpch_duckdb"].url},
                 {"graph_path": built_in_entries(databases)["tpch"].graph_path},
             )
         ),
@@ -95,6 +110,7 @@ def test_a_verdict_depends_on_contents_not_on_places(task, entry, databases):
 
 
 def test_a_changed_database_is_proven_anew(file, task, entry):
+    task = replace(task, entry=replace(entry, twin_url=None))
     assert run(file, task)[0][0].status == "match"
     path = entry.url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as connection:
@@ -123,7 +139,7 @@ def test_a_timeout_is_never_kept(file, task):
     slow_gold = replace(
         task,
         gold_sql="WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n",
-        query_limit_s=0.2,
+        settings=ProofSettings(query_limit_s=0.2),
     )
     verdicts, _, _ = run(
         file,
@@ -140,13 +156,15 @@ def test_a_timeout_is_never_kept(file, task):
 def test_neither_is_the_death_of_a_worker_nor_a_fault_of_the_machine(file, task, entry):
     bomb = replace(task, program="x = ['a' * 10 ** 6 for i in range(10 ** 7)]\nresult = customers")
     lost = replace(task, entry=replace(entry, configs={"start_of_week": "SOMEDAY"}))
-    verdicts, _, _ = run(file, bomb, lost, memory_mb=1024)
+    verdicts, _, _ = run(file, bomb, lost, memory_mb=400)
     assert [verdict.status for verdict in verdicts] == ["code_error", "infra_error"]
     assert verdicts[0].detail == "out of memory"
     assert kept(file, lost) is None and kept(file, bomb) is None
 
 
-@pytest.mark.parametrize("status", ["match", "mismatch", "code_error", "gold_error", "unsafe", "degenerate"])
+@pytest.mark.parametrize(
+    "status", ["match", "mismatch", "quirk", "dialect_split", "code_error", "gold_error", "unsafe", "degenerate"]
+)
 def test_what_another_run_would_find_too_is_kept(file, task, status):
     cache = VerdictCache(file)
     cache.put(task, Verdict(status=status, detail="é", ms=1.5))
@@ -182,7 +200,7 @@ def test_without_a_file_nothing_is_kept(task):
 
 def test_a_program_can_be_proven_within_an_event_loop(file, task):
     async def both():
-        with Prover(workers=1, cache_file=file) as prover:
+        with Prover(workers=1, cache_folder=file.parent) as prover:
             first = await prover.prove_one(task)
             return first, await prover.prove_one(task), prover.kept, prover.proven
 
@@ -192,6 +210,6 @@ def test_a_program_can_be_proven_within_an_event_loop(file, task):
 
 def test_a_prover_with_nothing_left_to_prove_starts_no_workers(file, task):
     run(file, task)
-    with Prover(workers=1, cache_file=file) as prover:
+    with Prover(workers=1, cache_folder=file.parent) as prover:
         assert [verdict.status for _task, verdict in prover.prove_all([task] * 300)] == ["match"] * 300
-        assert prover._sandbox is None
+        assert prover._compiler is None and prover._judges is None

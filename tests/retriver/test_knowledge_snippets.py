@@ -21,7 +21,8 @@ from utils.core.paths import KNOWLEDGE_DIR, QUESTIONS_DIR, WorkDir
 from utils.core.questions import LANGUAGE_COLUMNS, read_questions
 from utils.databases.catalog import built_in_entries
 from utils.programs.allowlist import check_program
-from utils.programs.engine import Engine, config_names, open_engine, pydough_version
+from utils.programs.compile import config_names, pydough_version
+from utils.programs.engine import Engine, open_engine
 
 LIMIT_S = 20.0
 SECTION_CHARACTERS = (400, 1600)

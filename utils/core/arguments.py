@@ -37,6 +37,13 @@ def positive_int(text: str) -> int:
     return number
 
 
+def whole_number(text: str) -> int:
+    """An argparse type: a whole number from 0."""
+    if (number := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from 0")
+    return number
+
+
 def positive_number(text: str) -> float:
     """An argparse type: a number above 0."""
     if not (number := float(text)) > 0:

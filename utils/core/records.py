@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 VerdictStatus = Literal[
     "match",  # same rows as the gold SQL
     "mismatch",  # ran, but gave something else
+    "quirk",  # gave something else, for a known behaviour of PyDough; see the verdict's lints
+    "dialect_split",  # right on its database, something else on the DuckDB twin
     "code_error",  # does not parse, compile or run
     "gold_error",  # the gold SQL itself does not run
     "unsafe",  # not on the allow-list; never run
@@ -44,14 +46,50 @@ class Question(Record):
         return f"{self.question}\n\nDefinitions: {self.definitions}" if self.definitions else self.question
 
 
+class Lint(Record):
+    """A place in a program where PyDough is known to answer otherwise than its author may expect."""
+
+    code: str
+    line: int
+    explanation: str
+
+
+Cell = None | int | float | str  # a value of a database in its canonical form
+
+
+class TableRows(Record):
+    """Rows of one table, or of a query's answer ("" when its columns have no names)."""
+
+    columns: list[str] = Field(default_factory=list)
+    rows: list[list[Cell]] = Field(default_factory=list)
+    more: int = 0  # rows left out
+
+
+class Counterexample(Record):
+    """The smallest data found on which a program differs from gold, and both answers on it."""
+
+    tables: dict[str, TableRows]
+    gold: TableRows
+    program: TableRows
+    clock: str | None = None
+
+
 class Verdict(Record):
     """What proof found out about one program."""
 
     status: VerdictStatus
     detail: str = ""  # one line: the error, or what differs
-    instances_passed: int = 0
+    instances_passed: int = 0  # the original database counts as one
     instances_tried: int = 0
+    differs_on: str = ""  # "original", "twin", or the number of the instance made for the query
+    reasons: list[str] = Field(default_factory=list)  # what of that data makes the difference; see utils.proof.settings
+    accepted: dict[str, int] = Field(default_factory=dict)  # differences that were allowed, by reason
+    notes: list[str] = Field(default_factory=list)  # such as a LIMIT that cuts a tie
+    lints: list[Lint] = Field(default_factory=list)
+    data_rules: list[str] = Field(default_factory=list)  # what made data was allowed to hold, and who says so
+    counterexample: Counterexample | None = None
     ms: float = 0.0
+    repeatable: bool = Field(default=True, exclude=True)  # would another run find the same? If not, it is not kept
 
 
 class Passage(Record):

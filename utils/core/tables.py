@@ -1,4 +1,4 @@
-"""Rows of a CSV or JSONL file with their line numbers, streamed; broken files told in one line."""
+"""Rows of a CSV, JSONL or Parquet file with their line numbers, streamed; broken files told in one line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from utils.core.jsonl import read_json_lines
 
 
 def read_table(path: Path, required: Collection[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, row) of a `.csv` or `.jsonl` file.
+    """Yield (line number, row) of a `.csv`, `.jsonl` or `.parquet` file.
 
-    The number is the line on which a row begins. Raises UserError for a missing file, a
+    The number is the line on which a row begins, of Parquet the row's own. Raises UserError for a missing file, a
     missing column, a row with too many or too few fields, or bytes that are not UTF-8.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a CSV or JSONL file")
+        raise UserError(f"{path}: no such file; expected a CSV, JSONL or Parquet file")
     if path.suffix == ".csv":
         return _read_csv(path, required)
     if path.suffix in (".jsonl", ".ndjson"):
         return _read_jsonl(path, required)
-    raise UserError(f"{path}: expected a .csv or .jsonl file")
+    if path.suffix == ".parquet":
+        return _read_parquet(path, required)
+    raise UserError(f"{path}: expected a .csv, .jsonl or .parquet file")
 
 
 def _read_csv(path: Path, required: Collection[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -54,6 +56,21 @@ def _read_jsonl(path: Path, required: Collection[str]) -> Iterator[tuple[int, di
     for number, row in read_json_lines(path):
         _check_columns(path, number, row.keys(), required)
         yield number, row
+
+
+def _read_parquet(path: Path, required: Collection[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    from pyarrow import ArrowException, parquet  # a second that other files need not wait for
+
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            _check_columns(path, 1, file.schema_arrow.names, required)
+            for batch in file.iter_batches(batch_size=1_000):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except (ArrowException, OSError) as error:
+        raise UserError(f"{path}: not a Parquet file that can be read ({' '.join(str(error).split())})") from error
 
 
 def _check_columns(path: Path, line: int, found: Collection[str], required: Collection[str]) -> None:

@@ -9,12 +9,25 @@ from utils.databases.catalog import DatabaseEntry, built_in_entries, with_overri
 
 
 def add_database_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --graph, --database, --config and --now."""
+    """Add --graph, --database, --twin, --config and --now."""
     add = parser.add_argument_group("databases that are not ours").add_argument
     add(
         "--graph", action="append", default=[], metavar="NAME=PATH", help="metadata graph of database NAME (repeatable)"
     )
-    add("--database", action="append", default=[], metavar="NAME=URL", help="SQLite or DuckDB URL of NAME (repeatable)")
+    add(
+        "--database",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="SQLAlchemy URL of NAME: SQLite, DuckDB or PostgreSQL (repeatable)",
+    )
+    add(
+        "--twin",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="DuckDB database with the same rows as NAME's: programs must agree on both (repeatable)",
+    )
     add(
         "--config",
         action="append",
@@ -27,4 +40,4 @@ def add_database_arguments(parser: argparse.ArgumentParser) -> None:
 
 def entries_from(args: argparse.Namespace, work: WorkDir) -> dict[str, DatabaseEntry]:
     """All databases known to a command: ours, and those its flags name; raises UserError on a bad flag."""
-    return with_overrides(built_in_entries(work), args.graph, args.database, args.config, args.now)
+    return with_overrides(built_in_entries(work), args.graph, args.database, args.config, args.now, args.twin)

@@ -11,16 +11,16 @@ from sqlalchemy.engine import URL, make_url
 
 from utils.core.console import UserError
 from utils.core.paths import GRAPHS_DIR, WorkDir
-from utils.databases.connect import dialect_of
+from utils.databases.connect import dialect_of, is_file
 from utils.databases.schema_text import load_graph
 
 PINNED_NOW = "2023-12-15 14:30:00"
 SESSION_CONFIGS = {"start_of_week": "MONDAY", "division_by_zero": "NULL"}
-_BUILT_IN = (  # name, graph, engine; the file is the name's first part
-    ("tpch", "TPCH", "sqlite"),
-    ("broker", "Broker", "sqlite"),
-    ("tpch_duckdb", "TPCH", "duckdb"),
-    ("broker_duckdb", "Broker", "duckdb"),
+_BUILT_IN = (  # name, graph, engine, engine of the twin; the file is the name's first part
+    ("tpch", "TPCH", "sqlite", "duckdb"),
+    ("broker", "Broker", "sqlite", "duckdb"),
+    ("tpch_duckdb", "TPCH", "duckdb", None),
+    ("broker_duckdb", "Broker", "duckdb", None),
 )
 _ENGINE_OF_SUFFIX = {".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb"}
 
@@ -31,7 +31,8 @@ class DatabaseEntry:
 
     `url` is a SQLAlchemy URL such as `sqlite:////data/broker.sqlite`; `now` is the moment at which the
     clock stands still, such as "2023-12-15 14:30:00" (None: the clock runs); `configs` are PyDough
-    session settings as text, such as {"start_of_week": "MONDAY"}.
+    session settings as text, such as {"start_of_week": "MONDAY"}; `twin_url` is a DuckDB database with the same
+    tables and rows, on which a program must give the same.
     """
 
     name: str
@@ -40,6 +41,7 @@ class DatabaseEntry:
     url: str
     now: str | None = None
     configs: dict[str, str] = field(default_factory=dict)
+    twin_url: str | None = None
 
 
 def file_url(engine: str, path: Path) -> str:
@@ -50,7 +52,7 @@ def file_url(engine: str, path: Path) -> str:
 def built_in_entries(work: WorkDir) -> dict[str, DatabaseEntry]:
     """TPC-H and broker, each as SQLite and as DuckDB file of `work`, by name."""
     entries = {}
-    for name, graph_name, engine in _BUILT_IN:
+    for name, graph_name, engine, twin in _BUILT_IN:
         stem = name.removesuffix("_duckdb")
         entries[name] = DatabaseEntry(
             name=name,
@@ -59,6 +61,7 @@ def built_in_entries(work: WorkDir) -> dict[str, DatabaseEntry]:
             url=file_url(engine, work.databases / f"{stem}.{engine}"),
             now=PINNED_NOW,
             configs=dict(SESSION_CONFIGS),
+            twin_url=file_url(twin, work.databases / f"{stem}.{twin}") if twin else None,
         )
     return entries
 
@@ -80,11 +83,12 @@ def with_overrides(
     databases: Iterable[str] = (),
     configs: Iterable[str] = (),
     now: str | None = None,
+    twins: Iterable[str] = (),
 ) -> dict[str, DatabaseEntry]:
     """`entries` with what the command line says of them, and the databases it adds.
 
-    `graphs` are NAME=PATH, `databases` NAME=URL (or a file's path), `configs` NAME=VALUE; `configs` and
-    `now` hold for every database. Raises UserError for whatever cannot be read.
+    `graphs` are NAME=PATH, `databases` and `twins` NAME=URL (or a file's path), `configs` NAME=VALUE; `configs`
+    and `now` hold for every database. Raises UserError for whatever cannot be read.
     """
     result = dict(entries)
     known = {name.lower(): name for name in entries}
@@ -97,12 +101,19 @@ def with_overrides(
         if name not in result and name not in graph_paths:
             raise UserError(f"--database {name}=...: no graph of that name; add --graph {name}=PATH")
         entry = result.get(name) or DatabaseEntry(name, graph_paths[name], name, urls[name])
-        entry = replace(entry, url=urls.get(name, entry.url))
+        if name in urls:  # another database than ours has no twin of ours
+            entry = replace(entry, url=urls[name], twin_url=None)
         if name in graph_paths:
             path = graph_paths[name]
             wanted = entry.graph_name if name in entries else name
             entry = replace(entry, graph_path=path, graph_name=load_graph(path, wanted)["name"])
         result[name] = entry
+    for name, url in ((name, database_url(value)) for name, value in _pairs("--twin", "NAME=URL", twins, known)):
+        if name not in result:
+            raise UserError(f"--twin {name}=...: no database of that name; add --graph and --database for it")
+        if dialect_of(url) != "duckdb":
+            raise UserError(f"--twin {name}=...: expected a DuckDB database, such as duckdb:////path/to/file.duckdb")
+        result[name] = replace(result[name], twin_url=url)
     settings = dict(_pairs("--config", "NAME=VALUE", configs, {}))
     moment = _as_moment(now) if now is not None else None
     return {
@@ -135,6 +146,8 @@ def database_url(text: str) -> str:
             raise UserError(f"--database {text}: expected a URL such as sqlite:////path, or a file ending in {endings}")
         return file_url(engine, Path(text))
     engine = dialect_of(text)
+    if not is_file(text):
+        return text
     path = make_url(text).database
     if not path:
         raise UserError(f"--database {text}: names no file; expected a path, such as sqlite:////path/to/file.sqlite")

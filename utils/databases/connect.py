@@ -1,19 +1,21 @@
-"""Read-only connections to SQLite and DuckDB files named by a SQLAlchemy URL."""
+"""Read-only connections to SQLite and DuckDB files and PostgreSQL servers, named by a SQLAlchemy URL."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import duckdb
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from utils.core.console import UserError
+from utils.core.console import UserError, remember_secret
 from utils.core.fingerprint import file_fingerprint, fingerprint
 
-Dialect = Literal["sqlite", "duckdb"]
+Dialect = Literal["sqlite", "duckdb", "postgres"]  # as sqlglot calls them
+_DIALECT_OF_BACKEND: dict[str, Dialect] = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres"}
+_EXPECTED = "sqlite:////path, duckdb:////path or postgresql://user@host/name"
 DUCKDB_SETTINGS = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
@@ -27,18 +29,24 @@ DUCKDB_SETTINGS = {
 
 def _parsed(url: str) -> URL:
     try:
-        return make_url(url)
+        parsed = make_url(url)
     except ArgumentError as error:
-        raise UserError(f"database URL {url!r}: not a URL; expected sqlite:////path or duckdb:////path") from error
+        raise UserError(f"database URL {url!r}: not a URL; expected {_EXPECTED}") from error
+    remember_secret(parsed.password)
+    return parsed
 
 
 def dialect_of(url: str) -> Dialect:
-    """The engine behind a URL; raises UserError for any but SQLite and DuckDB."""
+    """The engine behind a URL; raises UserError for any but SQLite, DuckDB and PostgreSQL."""
     backend = _parsed(url).get_backend_name()
-    for dialect in get_args(Dialect):
-        if dialect == backend:
-            return dialect
-    raise UserError(f"database URL {backend}://...: only sqlite:////path and duckdb:////path can be read here")
+    if backend not in _DIALECT_OF_BACKEND:
+        raise UserError(f"database URL {backend}://...: cannot be read here; expected {_EXPECTED}")
+    return _DIALECT_OF_BACKEND[backend]
+
+
+def is_file(url: str) -> bool:
+    """Whether a URL names a file rather than a server."""
+    return dialect_of(url) != "postgres"
 
 
 def database_path(url: str) -> Path:
@@ -61,14 +69,17 @@ def database_path(url: str) -> Path:
 def connect_read_only(url: str) -> Any:
     """A DB-API connection that can change neither this database nor any other file.
 
-    Raises UserError for a missing file or one that the engine cannot open.
+    Raises UserError for a missing file or one that the engine cannot open, or a server that does not answer.
     """
+    dialect = dialect_of(url)
+    if dialect == "postgres":
+        return connect_server(url)
     path = database_path(url)
     try:
-        return _connect_sqlite(path) if dialect_of(url) == "sqlite" else _connect_duckdb(path)
+        return _connect_sqlite(path) if dialect == "sqlite" else _connect_duckdb(path)
     except (sqlite3.Error, duckdb.Error) as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: cannot be opened as {dialect_of(url)} ({reason}); check file and URL") from error
+        raise UserError(f"{path}: cannot be opened as {dialect} ({reason}); check file and URL") from error
 
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
@@ -77,6 +88,7 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
         # mode=ro protects this file only: without a limit, ATTACH and VACUUM INTO would create others
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # not even sorting writes a file
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()
@@ -86,6 +98,26 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
 
 def _connect_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(path), read_only=True, config=dict(DUCKDB_SETTINGS))
+
+
+def connect_server(url: str, read_only: bool = True) -> Any:
+    """A connection to a PostgreSQL server; raises UserError where it does not answer.
+
+    Each statement is a transaction of its own, so that one error does not spoil the next query.
+    """
+    import psycopg  # half a second that other databases need not wait for
+
+    parsed = _parsed(url)
+    try:
+        return psycopg.connect(
+            parsed.set(drivername="postgresql").render_as_string(hide_password=False),
+            autocommit=True,
+            connect_timeout=10,
+            options=f"-c default_transaction_read_only={'on' if read_only else 'off'} -c timezone=UTC",
+        )
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{parsed.render_as_string()}: cannot be reached ({reason}); check server and URL") from error
 
 
 def database_fingerprint(url: str) -> str:

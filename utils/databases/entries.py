@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.databases.catalog import DatabaseEntry
-from utils.databases.connect import database_path
+from utils.databases.connect import database_path, is_file
 from utils.databases.schema_text import load_graph, schema_json, schema_markdown
 
 SchemaStyle = Literal["markdown", "json", "none"]
@@ -25,9 +25,13 @@ def schema_text(entry: DatabaseEntry, style: SchemaStyle = "markdown") -> str:
 
 
 def input_files(entries: Mapping[str, DatabaseEntry], used: Collection[str]) -> list[Path]:
-    """The graph and database files of the entries named in `used` (lower case); unknown names are left out."""
+    """The graph and database files of the entries named in `used` (lower case); unknown names are left out.
+
+    What a server holds is no file, so its changes are not noticed.
+    """
     chosen = [entry for name, entry in entries.items() if name.lower() in used]
-    return [*(entry.graph_path for entry in chosen), *(database_path(entry.url) for entry in chosen)]
+    urls = [url for entry in chosen for url in (entry.url, entry.twin_url) if url and is_file(url)]
+    return [*(entry.graph_path for entry in chosen), *(database_path(url) for url in urls)]
 
 
 @cache
@@ -44,3 +48,20 @@ def _text(path: Path, graph_name: str, style: SchemaStyle) -> str:
         return ""
     graph = load_graph(path, graph_name)
     return schema_markdown(graph) if style == "markdown" else schema_json(graph)
+
+
+def moment_properties(entry: DatabaseEntry) -> frozenset[str]:
+    """The names of the graph's datetime properties whose description or samples show a time of day."""
+    return _moment_properties(entry.graph_path, entry.graph_name)
+
+
+@cache
+def _moment_properties(path: Path, graph_name: str) -> frozenset[str]:
+    graph = load_graph(path, graph_name)
+    return frozenset(
+        item["name"]
+        for collection in graph["collections"]
+        for item in collection.get("properties", [])
+        if item.get("data type") == "datetime"
+        and ("time" in item["name"].lower() or any(len(str(one)) > 10 for one in item.get("sample values", [])))
+    )

@@ -21,7 +21,7 @@ class Relationship:
     child: str
     kind: str
     singular: bool
-    always_matches: bool
+    always_matches: bool | None
     keys: tuple[tuple[str, str], ...]
     description: str
 
@@ -43,7 +43,7 @@ def _forward(item: dict[str, Any]) -> Relationship:
         child=item["child collection"],
         kind=item["type"],
         singular=item.get("singular", False),
-        always_matches=item.get("always matches", False),
+        always_matches=item.get("always matches"),
         keys=keys,
         description=item.get("description", ""),
     )
@@ -57,7 +57,7 @@ def _reversed(item: dict[str, Any], resolved: dict[tuple[str, str], Relationship
         child=original.parent,
         kind=original.kind,
         singular=item["singular"],
-        always_matches=item.get("always matches", False),
+        always_matches=item.get("always matches"),
         keys=tuple((child, parent) for parent, child in original.keys),
         description=item.get("description", ""),
     )

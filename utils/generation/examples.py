@@ -8,8 +8,9 @@ from utils.core.console import UserError
 from utils.core.questions import QuestionRow
 from utils.core.records import Example, Question, Verdict
 from utils.databases.catalog import DatabaseEntry, find_entry
-from utils.proof.prove import ProofTask
 from utils.proof.runner import Prover
+from utils.proof.settings import ProofSettings
+from utils.proof.tasks import ProofTask
 
 CORPUS = "corpus"
 
@@ -42,10 +43,17 @@ def unproven(question: Question, status: str, detail: str, origin: str = "", att
 class CorpusProver:
     """Proves the programs that the question files bring along."""
 
-    def __init__(self, prover: Prover, entries: Mapping[str, DatabaseEntry], pydough_version: str) -> None:
+    def __init__(
+        self,
+        prover: Prover,
+        entries: Mapping[str, DatabaseEntry],
+        pydough_version: str,
+        settings: ProofSettings | None = None,
+    ) -> None:
         self._prover = prover
         self._entries = entries
         self._pydough_version = pydough_version
+        self._settings = settings or ProofSettings()
 
     def entry(self, question: Question) -> DatabaseEntry:
         """The question's database; raises UserError when it is unknown."""
@@ -68,6 +76,6 @@ class CorpusProver:
                 question, "no_program", "nobody has written a program yet; `--provider gemini` asks for one"
             )
         verdict = await self._prover.prove_one(
-            ProofTask(question.question_id, question.pydough, question.gold_sql, entry)
+            ProofTask(question.question_id, question.pydough, question.gold_sql, entry, self._settings)
         )
         return proven_or_not(question, question.pydough, verdict, CORPUS, 1, self._pydough_version)

@@ -16,8 +16,9 @@ from utils.generation.examples import proven_or_not, unproven
 from utils.generation.prompting import Prompts
 from utils.generation.similar import ExamplePool
 from utils.programs.source import ProgramError, extract_program
-from utils.proof.prove import ProofTask
 from utils.proof.runner import Prover
+from utils.proof.settings import ProofSettings
+from utils.proof.tasks import ProofTask
 
 NO_PROGRAM_HELPS = ("gold_error", "degenerate", "infra_error")  # the program is not at fault
 
@@ -46,6 +47,7 @@ class Generator:
         pool: ExamplePool,
         schema_of: Callable[[DatabaseEntry], str],
         settings: GenerationSettings,
+        proof: ProofSettings | None = None,
     ) -> None:
         self._engine = engine
         self._prover = prover
@@ -53,6 +55,7 @@ class Generator:
         self._pool = pool
         self._schema_of = schema_of
         self._settings = settings
+        self._proof = proof or ProofSettings()
         self._prompts = Prompts()
 
     async def generate(self, question: Question, entry: DatabaseEntry) -> Example:
@@ -87,7 +90,7 @@ class Generator:
             program = extract_program(reply)
         except ProgramError as error:
             return None, Verdict(status="code_error", detail=str(error))
-        task = ProofTask(question.question_id, program, question.gold_sql or "", entry)
+        task = ProofTask(question.question_id, program, question.gold_sql or "", entry, self._proof)
         return program, await self._prover.prove_one(task)
 
     def _first_turn(self, question: Question, entry: DatabaseEntry) -> str:

@@ -22,6 +22,7 @@ from utils.generation.examples import CorpusProver
 from utils.generation.loop import NO_PROGRAM_HELPS, GenerationSettings, Generator
 from utils.generation.similar import ExamplePool
 from utils.proof.runner import Prover
+from utils.proof.settings import ProofSettings
 
 
 async def generate_all(
@@ -29,6 +30,7 @@ async def generate_all(
     with_model: bool,
     settings: Settings,
     generation: GenerationSettings,
+    proof: ProofSettings,
     rows: QuestionFiles,
     entries: dict[str, DatabaseEntry],
     documented: Path,
@@ -41,15 +43,15 @@ async def generate_all(
     work = WorkDir(args.work_dir)
     solved = {example.question_id: example for example in read_records(documented, Example) if example.accepted}
     async with AsyncExitStack() as stack:
-        prover = stack.enter_context(Prover(args.workers, args.timeout, args.memory_mb, work.cache / "verdicts.sqlite"))
-        corpus = CorpusProver(prover, entries, generation.pydough_version)
+        prover = stack.enter_context(Prover(args.workers, args.timeout, args.memory_mb, work.cache))
+        corpus = CorpusProver(prover, entries, generation.pydough_version, proof)
         retriever = paced_retriever(args, settings)
         grounder = Grounder(retriever, None, generation.pydough_version)
         engine = generator = None
         if with_model:
             engine = await stack.enter_async_context(engine_from(args, settings, work))
             pool = ExamplePool(list(solved.values()))
-            generator = Generator(engine, prover, retriever, pool, schema_text, generation)
+            generator = Generator(engine, prover, retriever, pool, schema_text, generation, proof)
 
         async def solve(row: QuestionRow) -> Example:
             example = await corpus.prove(row)

@@ -15,7 +15,12 @@ def add_sandbox_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("proof").add_argument
     add("--workers", type=positive_int, help="worker processes (default: one a core)")
     add("--timeout", type=positive_number, default=DEFAULT_LIMIT_S, help="wall seconds a program (default %(default)s)")
-    add("--memory-mb", type=positive_int, default=DEFAULT_MEMORY_MB, help="memory of a worker (default %(default)s)")
+    add(
+        "--memory-mb",
+        type=positive_int,
+        default=DEFAULT_MEMORY_MB,
+        help="memory a worker may take beyond its start (default %(default)s)",
+    )
 
 
 def check_configs(args: argparse.Namespace, entries: Iterable[DatabaseEntry]) -> None:
@@ -23,7 +28,7 @@ def check_configs(args: argparse.Namespace, entries: Iterable[DatabaseEntry]) ->
     if args.config:
         from pydough.configs import PyDoughConfigs  # loads PyDough, which takes a second
 
-        from utils.programs.engine import apply_configs
+        from utils.programs.compile import apply_configs
 
         for entry in entries:
             apply_configs(PyDoughConfigs(), entry.configs)

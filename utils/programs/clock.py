@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as real_datetime
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,6 +123,12 @@ def _duckdb_replacements(tokens: list[Token], now: str) -> list[tuple[int, int, 
         if call.function == "age" and call.arguments == 1:  # the age as of today
             found.append((call.opened.start, call.opened.end, f"(TIMESTAMP '{day}', "))
     return sorted(found)
+
+
+def reads_python_clock(program: str) -> bool:
+    """Whether a program may take the moment from Python and not leave it to SQL, as `datetime.date.today()` does."""
+    names = {"now", "today", "utcnow", "Timestamp", "to_datetime"}
+    return any(isinstance(node, ast.Attribute) and node.attr in names for node in ast.walk(ast.parse(program)))
 
 
 def program_modules(now: str | None) -> dict[str, Any]:

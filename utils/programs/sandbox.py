@@ -1,31 +1,30 @@
-"""Worker processes for programs nobody has vetted: apart from the run, limited, replaceable.
+"""Worker processes: apart from the run, limited, replaceable.
 
 A worker has no environment variables, swallows what is printed, and cannot take more than
 its share of memory and time; one that hangs or dies costs the task it had, and is replaced.
+They run SQL and our own code. The programs that make the SQL run in `compiler`, behind higher walls.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import resource
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from typing import Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from utils.programs.forking import fork_server
+from utils.programs.walls import DEFAULT_MEMORY_MB, forget_environment, limit_resources, silence
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 DEFAULT_LIMIT_S = 30.0
-DEFAULT_MEMORY_MB = 4096
-_FILE_SIZE_LIMIT = 0  # a worker writes no file
 _OPEN_FILES_LIMIT = 256
 
 
@@ -47,7 +46,7 @@ def default_workers() -> int:
 class Sandbox(Generic[Task, Result]):
     """A pool of confined worker processes that all run one `function` (importable, picklable).
 
-    `limit_s` is wall seconds a task, `memory_mb` the address space of a worker. Use as a context manager.
+    `limit_s` is wall seconds a task, `memory_mb` what a worker may take beyond its start. Use as a context manager.
     """
 
     def __init__(
@@ -60,9 +59,7 @@ class Sandbox(Generic[Task, Result]):
         self._function = function
         self._workers = workers or default_workers()
         self._limit_s = limit_s
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([function.__module__])
-        _start_fork_server()
+        context = fork_server(function.__module__)
         self._pool = ProcessPool(self._workers, context=context, initializer=_confine, initargs=(memory_mb,))
 
     def __enter__(self) -> Sandbox[Task, Result]:
@@ -111,9 +108,14 @@ class Pending(Generic[Task, Result]):
             told = " ".join(str(error).split())[:500]
             return Outcome(self.task, failure="error", detail=f"{type(error).__name__}: {told}")
 
+    def wait(self, seconds: float) -> None:
+        """Wait for the task, but no longer than that."""
+        futures.wait([self.future], timeout=seconds)
+
     async def outcome_async(self) -> Outcome[Task, Result]:
         """`outcome` for an event loop."""
-        return await asyncio.to_thread(self.outcome)
+        await asyncio.wait([asyncio.wrap_future(self.future)])
+        return self.outcome()
 
 
 def _guarded(function: Callable[[Task], Result], task: Task) -> Result:
@@ -124,32 +126,8 @@ def _guarded(function: Callable[[Task], Result], task: Task) -> Result:
         raise RuntimeError(f"the task raised {type(error).__name__}") from error
 
 
-def _start_fork_server() -> None:
-    """Start the process that workers are forked from, silent from its birth.
-
-    A worker that is told to stop while it still starts would otherwise print a traceback that means nothing.
-    """
-    before = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        forkserver.ensure_running()
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)
-
-
 def _confine(memory_mb: int) -> None:
     """Initialise a worker: limits first, then nothing left to read or to print to."""
-    limit = memory_mb * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_SIZE_LIMIT, _FILE_SIZE_LIMIT))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES_LIMIT, _OPEN_FILES_LIMIT))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.environ.clear()
-    os.environ["TZ"] = "UTC"  # so that 'localtime' in SQL means the same on every machine
-    time.tzset()
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
+    limit_resources(memory_mb, _OPEN_FILES_LIMIT)
+    forget_environment()
+    silence()

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from sqlalchemy import Column, MetaData, Table, Text, create_engine, event, insert, select
 from sqlalchemy.engine import Connection
+from sqlalchemy.schema import CreateTable
 
+from utils.core.console import UserError
 from utils.core.fingerprint import file_fingerprint, files_fingerprint, fingerprint
 from utils.core.paths import PROJECT_ROOT
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry
-from utils.databases.connect import database_fingerprint, database_path
-from utils.proof.prove import ProofTask
+from utils.databases.connect import database_fingerprint, database_path, is_file
+from utils.proof.tasks import ProofTask
 
 _metadata = MetaData()
 _verdicts = Table("verdicts", _metadata, Column("key", Text, primary_key=True), Column("verdict", Text, nullable=False))
@@ -27,8 +29,9 @@ class VerdictCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
         event.listen(self._engine, "connect", lambda raw, _: raw.execute("PRAGMA journal_mode=WAL"))
-        _metadata.create_all(self._engine)
         self._connection: Connection = self._engine.connect()
+        self._connection.execute(CreateTable(_verdicts, if_not_exists=True))  # another process may do the same
+        self._connection.commit()
         self.hits = 0
 
     def close(self) -> None:
@@ -37,8 +40,11 @@ class VerdictCache:
         self._engine.dispose()
 
     def get(self, task: ProofTask) -> Verdict | None:
-        """The verdict of an earlier proof of the very same thing."""
-        row = self._connection.execute(select(_verdicts.c.verdict).where(_verdicts.c.key == task_key(task))).first()
+        """The verdict of an earlier proof of the very same thing; what a server holds may have changed since."""
+        key = _key_of_kept(task)
+        if key is None:
+            return None
+        row = self._connection.execute(select(_verdicts.c.verdict).where(_verdicts.c.key == key)).first()
         if row is None:
             return None
         self.hits += 1
@@ -46,17 +52,25 @@ class VerdictCache:
 
     def put(self, task: ProofTask, verdict: Verdict) -> None:
         """Keep a verdict that another run would reach too."""
-        if verdict.status in _NEVER_KEPT:
+        key = _key_of_kept(task)
+        if key is None or verdict.status in _NEVER_KEPT or not verdict.repeatable:
             return
         keep = insert(_verdicts).prefix_with("OR REPLACE")
-        self._connection.execute(keep, {"key": task_key(task), "verdict": verdict.model_dump_json()})
+        self._connection.execute(keep, {"key": key, "verdict": verdict.model_dump_json()})
         self._connection.commit()
+
+
+def _key_of_kept(task: ProofTask) -> str | None:
+    """A task's key; None where its contents cannot be hashed: a server's, or files that are missing."""
+    try:
+        return task_key(task) if is_file(task.entry.url) else None
+    except (UserError, OSError):  # proving tells what is wrong, and costs this row only
+        return None
 
 
 def task_key(task: ProofTask) -> str:
     """What a verdict depends on: program, gold, database and graph contents, settings, clock and code."""
-    entry = task.entry
-    return fingerprint(task.program, task.gold_sql, _entry_key(entry), _code_key())
+    return fingerprint(task.program, task.gold_sql, task.settings.state(), _entry_key(task.entry), _code_key())
 
 
 _entry_keys: dict[str, str] = {}
@@ -64,10 +78,11 @@ _entry_keys: dict[str, str] = {}
 
 def _entry_key(entry: DatabaseEntry) -> str:
     """Contents and settings of an entry; the files are read again only when they have changed."""
-    changed = [path.stat().st_mtime_ns for path in (database_path(entry.url), entry.graph_path)]
+    urls = [entry.url, *([entry.twin_url] if entry.twin_url else [])]
+    changed = [path.stat().st_mtime_ns for path in (*map(database_path, urls), entry.graph_path)]
     name = f"{entry!r} {changed}"
     if name not in _entry_keys:
-        contents = database_fingerprint(entry.url), file_fingerprint(entry.graph_path)
+        contents = [*map(database_fingerprint, urls), file_fingerprint(entry.graph_path)]
         _entry_keys[name] = fingerprint(*contents, entry.graph_name, entry.now, entry.configs)
     return _entry_keys[name]
 
@@ -76,6 +91,7 @@ def _entry_key(entry: DatabaseEntry) -> str:
 def _code_key() -> str:
     from importlib.metadata import version
 
-    rooms = [PROJECT_ROOT / "utils" / room for room in ("programs", "proof")]
+    rooms = [PROJECT_ROOT / "utils" / room for room in ("programs", "proof", "proof/fuzzing")]
+    rooms.append(PROJECT_ROOT / "utils" / "databases")
     code = files_fingerprint(path for room in rooms for path in room.glob("*.py"))
     return fingerprint(code, version("pydough"), version("sqlglot"))

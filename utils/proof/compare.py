@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 
 from utils.proof.bags import Row, bag_difference, bags_equal
 from utils.proof.values import Cell, cells_equal, rows_equal
@@ -15,15 +15,20 @@ _SHOWN_ROWS = 2
 
 
 @dataclass(frozen=True)
-class GoldResult:
-    """Gold's rows and, when it orders them, how far the order binds.
+class Answer:
+    """A query's rows and, when it orders them, how far the order binds.
 
     `tie_groups` are the rows in order, cut into runs of equal sort keys; the last group may hold
-    more rows than gold kept, namely all that a LIMIT could have chosen from. None: no order.
+    more rows than the query kept, namely all that a LIMIT could have chosen from. None: no order, or not known.
     """
 
     rows: list[Row]
     tie_groups: list[list[Row]] | None = None
+
+    @property
+    def limit_cuts_tie(self) -> bool:
+        """Whether LIMIT had to choose among rows with equal sort keys."""
+        return self.tie_groups is not None and sum(map(len, self.tie_groups)) > len(self.rows)
 
 
 def tie_groups(rows: Sequence[Row], keys: Sequence[Row]) -> list[list[Row]]:
@@ -39,31 +44,62 @@ def tie_groups(rows: Sequence[Row], keys: Sequence[Row]) -> list[list[Row]]:
     return groups
 
 
-def difference(gold: GoldResult, candidate: Sequence[Row]) -> str:
+WRONG_ORDER = "right rows in the wrong order"
+OPEN_ORDER = "right rows, but the program leaves open an order that the question asks for"
+
+
+def difference(gold: Answer, candidate: Answer, superset: bool = False) -> str:
     """What differs, in one line; empty when the candidate gives what gold gives.
 
-    Columns are matched by position, else by a permutation that makes the values agree.
+    Columns are matched by position, else by a permutation that makes the values agree; with `superset` the candidate
+    may have more of them. Where the candidate's ties are known, rows that it leaves in any order must be such that gold
+    does, too: an order that is right by luck is none.
     """
-    gold_width, width = len(gold.rows[0]), len(candidate[0]) if candidate else 0
-    if not candidate:
+    gold_width, width = len(gold.rows[0]) if gold.rows else 0, len(candidate.rows[0]) if candidate.rows else 0
+    if gold.rows and not candidate.rows:
         return f"no rows, expected {len(gold.rows):,}"
-    if gold_width != width:
+    if gold.rows and (width < gold_width if superset else width != gold_width):
         return f"{width} columns, expected {gold_width}"
-    if len(gold.rows) != len(candidate):
-        return f"{len(candidate):,} rows, expected {len(gold.rows):,}{_shown_difference(gold.rows, candidate)}"
-    wrong_order = False
-    for mapping in _column_mappings(gold, candidate):
-        mapped = [tuple(row[column] for column in mapping) for row in candidate]
+    if len(gold.rows) != len(candidate.rows):
+        shown = _shown_difference(gold.rows, candidate.rows) if gold_width == width else ""
+        return f"{len(candidate.rows):,} rows, expected {len(gold.rows):,}{shown}"
+    if gold.rows == candidate.rows and candidate.tie_groups is None:
+        return ""
+    almost = ""
+    for mapping in _column_mappings(gold, candidate.rows):
+        mapped = [tuple(row[column] for column in mapping) for row in candidate.rows]
         if gold.tie_groups is None:
             if bags_equal(gold.rows, mapped):
                 return ""
         elif follows(gold.tie_groups, mapped):
-            return ""
-        else:
-            wrong_order = wrong_order or bags_equal(gold.rows, mapped)
-    if wrong_order:
-        return "right rows in the wrong order"
-    return f"other values{_shown_difference(gold.rows, candidate)}"
+            if candidate.tie_groups is None or not _order_is_open(gold.tie_groups, candidate, mapping):
+                return ""
+            almost = OPEN_ORDER
+        elif _could_have_been(gold.rows, candidate, mapping):
+            almost = OPEN_ORDER
+        elif bags_equal(gold.rows, mapped):
+            almost = almost or WRONG_ORDER
+    return almost or f"other values{_shown_difference(gold.rows, candidate.rows) if gold_width == width else ''}"
+
+
+def differs_by_rounding(gold: Sequence[Row], candidate: Sequence[Row]) -> bool:
+    """Whether all that differs is a last decimal, as where one engine adds decimals and the other binary fractions."""
+    missing, extra = bag_difference(gold, candidate)
+    return len(missing) == len(extra) and all(
+        len(left) == len(right) and all(map(_same_but_for_rounding, left, right))
+        for left, right in zip(sorted(missing, key=repr), sorted(extra, key=repr), strict=True)
+    )
+
+
+def _same_but_for_rounding(left: Cell, right: Cell) -> bool:
+    if cells_equal(left, right):
+        return True
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return False
+    return any(
+        round(left, digits) == left and round(right, digits) == right and abs(left - right) < 1.01 * 10**-digits
+        for digits in range(1, 5)
+    )
 
 
 def follows(groups: list[list[Row]], rows: list[Row]) -> bool:
@@ -74,13 +110,43 @@ def follows(groups: list[list[Row]], rows: list[Row]) -> bool:
             return False
         start += len(group)
     rest = rows[start:]
-    _missing, extra = bag_difference(groups[-1], rest)
+    _missing, extra = bag_difference(groups[-1], rest) if groups else ([], rest)
     return not extra
 
 
-def _column_mappings(gold: GoldResult, candidate: Sequence[Row]) -> Iterator[list[int]]:
+def _order_is_open(gold_groups: list[list[Row]], candidate: Answer, mapping: list[int]) -> bool:
+    """Whether the candidate ties rows that gold orders, or could have kept rows at its LIMIT that gold could not."""
+    kept = len(candidate.rows)
+    borders = set(accumulate(len(group) for group in gold_groups[:-1]))
+    start = 0
+    for group in candidate.tie_groups or []:
+        rows = [tuple(row[column] for column in mapping) for row in group]
+        end = start + len(rows)
+        if start >= kept:
+            break
+        several = any(not rows_equal(rows[0], row) for row in rows[1:])
+        if several and any(start < border < min(end, kept) for border in borders):
+            return True
+        if several and end > kept and bag_difference(gold_groups[-1], rows)[1]:
+            return True
+        start = end
+    return False
+
+
+def _could_have_been(gold_rows: list[Row], candidate: Answer, mapping: list[int]) -> bool:
+    """Whether gold's rows are what the candidate's order allows too, had its ties fallen otherwise."""
+    if candidate.tie_groups is None:
+        return False
+    groups = [[tuple(row[column] for column in mapping) for row in group] for group in candidate.tie_groups]
+    return any(len(group) > 1 for group in groups) and follows(groups, gold_rows)
+
+
+def _column_mappings(gold: Answer, candidate: Sequence[Row]) -> Iterator[list[int]]:
     """Candidate columns in gold's order: position first, then permutations whose columns hold the same values."""
-    width = len(candidate[0])
+    if not gold.rows:
+        yield []
+        return
+    width = len(gold.rows[0])
     yield list(range(width))
     # Where a LIMIT cuts a tie, gold could have chosen other rows too, and the candidate may hold some of them.
     pool = gold.rows if gold.tie_groups is None else [row for group in gold.tie_groups for row in group]

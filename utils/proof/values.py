@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-Cell = None | float | int | str
+from utils.core.records import Cell
+
 _MIDNIGHT_OR_FRACTION = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?\Z")
 RELATIVE_TOLERANCE = 1e-10  # rounding errors stay far below; cents in a sum of millions do not
 ABSOLUTE_TOLERANCE = 1e-9

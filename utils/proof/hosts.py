@@ -1,0 +1,196 @@
+"""Where instances are while queries run on them: SQLite or DuckDB in memory, temporary tables in PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+import duckdb
+import pandas as pd
+from sqlglot.dialects.dialect import Dialect as SqlDialect
+from sqlglot.tokens import TokenType
+
+from utils.databases.connect import DUCKDB_SETTINGS, connect_server, dialect_of
+from utils.databases.execute import run_query
+from utils.databases.profile import DatabaseProfile, Table
+from utils.proof.bags import Row
+from utils.proof.fuzzing.filling import Rows, stored_columns
+from utils.proof.values import canonical_rows
+
+
+class Host(Protocol):
+    """Holds one instance at a time."""
+
+    def load(self, tables: Mapping[str, Rows]) -> None:
+        """Forget the last instance and hold this one: rows by lower-case table name."""
+
+    def run(self, sql: str, limit_s: float) -> list[Row]:
+        """Canonical rows of a query; raises what `run_query` raises."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
+def open_host(url: str, profile: DatabaseProfile) -> Host:
+    """A host that speaks the dialect of the database at `url`."""
+    dialect = dialect_of(url)
+    if dialect == "sqlite":
+        return _SqliteHost(profile)
+    return _DuckdbHost(profile) if dialect == "duckdb" else _PostgresHost(url, profile)
+
+
+class _SqliteHost:
+    """Tables made by the original's own statements, so that collations, affinities and checks are the same."""
+
+    def __init__(self, profile: DatabaseProfile) -> None:
+        self._profile = profile
+        self._connection: sqlite3.Connection | None = None
+        self._inserts: dict[str, str] = {}
+
+    def load(self, tables: Mapping[str, Rows]) -> None:
+        self.close()
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection = connection
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("BEGIN")
+        for name, rows in tables.items():
+            table = self._profile.tables[name]
+            connection.execute(table.statement)
+            connection.executemany(self._insert(table), rows)
+        if self._profile.views:
+            for view in self._profile.views:
+                connection.execute(view.statement)
+        connection.execute("COMMIT")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.execute("PRAGMA query_only = ON")
+
+    def _insert(self, table: Table) -> str:
+        if table.name not in self._inserts:
+            columns = stored_columns(table)
+            # what a CHECK refuses is left out
+            self._inserts[table.name] = (
+                f"INSERT OR IGNORE INTO {quoted(table.name)} ({', '.join(map(quoted, columns))}) "
+                f"VALUES ({', '.join('?' * len(columns))})"
+            )
+        return self._inserts[table.name]
+
+    def run(self, sql: str, limit_s: float) -> list[Row]:
+        return canonical_rows(run_query(self._connection, "sqlite", sql, limit_s).rows)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _DuckdbHost:
+    """Tables of the original's types; keys are not declared, because the rows keep them already."""
+
+    def __init__(self, profile: DatabaseProfile) -> None:
+        self._profile = profile
+        self._connection = duckdb.connect(":memory:", config=dict(DUCKDB_SETTINGS))
+        self._made: set[str] = set()
+
+    def load(self, tables: Mapping[str, Rows]) -> None:
+        for name in self._made:
+            self._connection.execute(f"DELETE FROM {_qualified(self._profile.tables[name])}")
+        for name, rows in tables.items():
+            table = self._profile.tables[name]
+            if name not in self._made:
+                if table.schema:
+                    self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.schema)}")
+                self._connection.execute(_create_statement(table, _qualified(table)))
+                self._made.add(name)
+            columns = stored_columns(table)
+            frame = pd.DataFrame(rows, columns=columns, dtype=object)
+            self._connection.register("incoming", frame)
+            types = {column.name: column.type for column in table.columns}
+            casts = ", ".join(f"CAST({quoted(one)} AS {types[one]})" for one in columns)
+            self._connection.execute(f"INSERT INTO {_qualified(table)} SELECT {casts} FROM incoming")
+            self._connection.unregister("incoming")
+
+    def run(self, sql: str, limit_s: float) -> list[Row]:
+        return canonical_rows(run_query(self._connection, "duckdb", sql, limit_s).rows)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _PostgresHost:
+    """Temporary tables of one session, which hide the real ones of the same name and are gone with it."""
+
+    def __init__(self, url: str, profile: DatabaseProfile) -> None:
+        self._profile = profile
+        self._connection: Any = connect_server(url, read_only=False)
+        self._made: set[str] = set()
+
+    def load(self, tables: Mapping[str, Rows]) -> None:
+        missing = [name for name in tables if name not in self._made]
+        if missing:
+            self._connection.execute("SET default_transaction_read_only = off")
+            for name in missing:
+                table = self._profile.tables[name]
+                self._connection.execute(_create_statement(table, quoted(table.name), temporary=True))
+                if key := _primary_key(table):  # what may be selected beside GROUP BY depends on it
+                    added = f"ADD PRIMARY KEY ({', '.join(map(quoted, key))})"
+                    self._connection.execute(f"ALTER TABLE pg_temp.{quoted(table.name)} {added}")
+                self._made.add(name)
+            self._connection.execute("SET default_transaction_read_only = on")  # temporary tables may still be filled
+        for name in self._made:
+            self._connection.execute(f"DELETE FROM pg_temp.{quoted(self._profile.tables[name].name)}")
+        with self._connection.cursor() as cursor:
+            for name, rows in tables.items():
+                table = self._profile.tables[name]
+                columns = ", ".join(map(quoted, stored_columns(table)))
+                with cursor.copy(f"COPY pg_temp.{quoted(table.name)} ({columns}) FROM STDIN") as copy:
+                    for row in rows:
+                        copy.write_row(row)
+
+    def run(self, sql: str, limit_s: float) -> list[Row]:
+        names = {self._profile.tables[name].name for name in self._made}
+        return canonical_rows(run_query(self._connection, "postgres", without_schemas(sql, names), limit_s).rows)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def without_schemas(sql: str, tables: Collection[str]) -> str:
+    """SQL in which `schema.table` is `table`, so that temporary tables are found first.
+
+    Example: `SELECT s.name FROM public.shop AS s` becomes `SELECT s.name FROM shop AS s`.
+    """
+    known = {name.lower() for name in tables}
+    tokens = SqlDialect.get_or_raise("postgres").tokenize(sql)
+    cuts = []
+    for index in range(len(tokens) - 2):
+        schema, dot, name = tokens[index : index + 3]
+        starts = index == 0 or tokens[index - 1].token_type != TokenType.DOT
+        reads = index > 0 and tokens[index - 1].token_type in (TokenType.FROM, TokenType.JOIN, TokenType.COMMA)
+        if starts and reads and dot.token_type == TokenType.DOT and name.text.lower() in known:
+            cuts.append((schema.start, name.start))
+    for start, end in reversed(cuts):
+        sql = sql[:start] + sql[end:]
+    return sql
+
+
+def _create_statement(table: Table, name: str, temporary: bool = False) -> str:
+    columns = ", ".join(f"{quoted(one.name)} {one.type}" for one in table.columns if not one.computed)
+    return f"CREATE {'TEMPORARY ' if temporary else ''}TABLE {name} ({columns})"
+
+
+def _primary_key(table: Table) -> tuple[str, ...]:
+    """The first key without nulls, such as a primary key; () where there is none."""
+    nullable = {column.name for column in table.columns if column.nullable}
+    return next((key for key in table.unique if not nullable & set(key)), ())
+
+
+def _qualified(table: Table) -> str:
+    return f"{quoted(table.schema)}.{quoted(table.name)}" if table.schema else quoted(table.name)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes one that may hold anything."""
+    return '"' + re.sub('"', '""', name) + '"'

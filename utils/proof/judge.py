@@ -1,0 +1,422 @@
+"""Judge one compiled program against its gold SQL. Runs inside a worker process; runs SQL only, never the program."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from utils.core.console import UserError
+from utils.core.records import Counterexample, Lint, Verdict, VerdictStatus
+from utils.databases.catalog import DatabaseEntry
+from utils.databases.connect import Dialect
+from utils.databases.entries import moment_properties
+from utils.databases.execute import QueryTimeoutError, ResultTooLargeError
+from utils.programs.clock import reads_python_clock
+from utils.programs.lints import lint_program
+from utils.proof.answers import Query, Run, proves_something
+from utils.proof.bags import Row
+from utils.proof.compare import OPEN_ORDER, WRONG_ORDER, Answer, difference, differs_by_rounding
+from utils.proof.counterexample import Tables, shown_answer, shown_tables, smallest
+from utils.proof.desk import Desk, Gold, InstanceSet
+from utils.proof.fuzzing.facts import QueryFacts
+from utils.proof.gold import NotAQueryError
+from utils.proof.instances import Instance
+from utils.proof.neutral import neutral_versions
+from utils.proof.settings import ProofSettings, Reason
+from utils.proof.store import Kept
+
+_desks: dict[str, Desk] = {}  # one worker keeps its databases open
+_ATTEMPTS_AN_INSTANCE = 4  # gold proves nothing on some instances
+_NO_ORDER = "the question asks for an order, but the program states none"
+_EXPLAINED: dict[Reason, str] = {
+    "null_vs_zero": (
+        "PyDough's SUM and COUNT of nothing are 0 in most places and null in some, SQL's SUM of nothing is null; "
+        "say which is meant with DEFAULT_TO or KEEP_IF"
+    ),
+    "tie": "TOP_K and ORDER_BY leave rows with equal keys in any order; add keys until no two rows tie",
+}
+
+
+@dataclass(frozen=True)
+class JudgeTask:
+    """A compiled program: its SQL by dialect, its source, and what to judge it against."""
+
+    program: str
+    sql: dict[Dialect, str]
+    gold_sql: str
+    entry: DatabaseEntry
+    settings: ProofSettings
+    store_file: str | None = None
+
+
+class _StoppedError(Exception):
+    """The verdict is known before the last step."""
+
+    def __init__(self, status: VerdictStatus, detail: str, differs_on: str = "") -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.differs_on = status, detail, differs_on
+
+
+@dataclass
+class _Found:
+    """What judging has found out so far."""
+
+    passed: int = 0
+    tried: int = 0
+    reasons: list[Reason] = field(default_factory=list)
+    accepted: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+    counterexample: Counterexample | None = None
+
+
+def judge(task: JudgeTask) -> Verdict:
+    """Run gold and program on the original, on its twin and on made instances; compare; say what differs and why."""
+    started = time.perf_counter()
+    found = _Found()
+    try:
+        _Judgement(task, found).climb()
+        status: VerdictStatus = "match"
+        detail = differs_on = ""
+    except _StoppedError as stop:
+        status, detail, differs_on = stop.status, stop.detail, stop.differs_on
+    lints = _lints(task)
+    if status == "mismatch":
+        known = [_explained(reason) for reason in found.reasons if reason in _EXPLAINED]
+        if known or (lints and set(found.reasons) <= {"other"}):
+            status, lints = "quirk", [*known, *lints]
+    return Verdict(
+        status=status,
+        detail=detail,
+        instances_passed=found.passed,
+        instances_tried=found.tried,
+        differs_on=differs_on,
+        reasons=list(found.reasons),
+        accepted=found.accepted,
+        notes=found.notes,
+        lints=lints,
+        data_rules=found.rules,
+        counterexample=found.counterexample,
+        ms=round((time.perf_counter() - started) * 1000, 2),
+    )
+
+
+def _lints(task: JudgeTask) -> list[Lint]:
+    names = moment_properties(task.entry) if "sqlite" in task.sql else frozenset()
+    return lint_program(task.program, names)
+
+
+def _explained(reason: Reason) -> Lint:
+    return Lint(code=reason, line=1, explanation=_EXPLAINED[reason])
+
+
+class _Judgement:
+    """The judging of one program."""
+
+    def __init__(self, task: JudgeTask, found: _Found) -> None:
+        self._task = task
+        self._settings = task.settings
+        self._found = found
+        self._limit_s = task.settings.query_limit_s
+        self._desk = _desk(task)
+        self._candidate = Query(task.sql[self._desk.dialect], self._desk.dialect)
+
+    def climb(self) -> None:
+        """Every step in turn; raises _StoppedError at the first that fails."""
+        try:
+            assert self._candidate.parsed is not None
+        except NotAQueryError as error:
+            raise _StoppedError("unsafe", f"the program compiles to something that is not a query: {error}") from error
+        gold = self._gold()
+        proven = proves_something(gold.rows)
+        self._found.tried += proven
+        self._compare_on_original(gold, proven)
+        self._found.passed += proven
+        if proven and self._settings.twins and self._desk.entry.twin_url and "duckdb" in self._task.sql:
+            self._compare_on_twin(gold)
+        self._compare_on_instances(gold)
+        if not self._found.passed and not self._found.accepted:
+            what = "only nulls" if gold.rows else "no rows"
+            raise _StoppedError("degenerate", f"the gold SQL gives {what}, on made data too, so nothing can be proven")
+
+    # the original database
+
+    def _gold(self) -> Gold:
+        try:
+            return self._desk.gold(self._task.gold_sql, self._limit_s)
+        except QueryTimeoutError as error:
+            raise _StoppedError("timeout", f"the gold SQL: {error}") from error
+        except Exception as error:
+            raise _StoppedError("gold_error", one_line(error)) from error
+
+    def _compare_on_original(self, gold: Gold, proven: bool) -> None:
+        run = self._desk.on_original(self._limit_s)
+        rows = self._candidate_rows(run, self._desk.entry.now)
+        if not proven:
+            return
+        differs = ""
+        if gold.query.orders and not self._candidate.orders and self._gold_orders_rows(gold, run):
+            differs = _NO_ORDER
+        elif gold.rows != rows:
+            answer = gold.query.with_ties(run, self._desk.entry.now, gold.rows)
+            if answer.limit_cuts_tie:
+                self._found.notes.append("LIMIT cuts a tie on the original: gold could have kept other rows")
+            differs = difference(answer, Answer(rows), self._settings.superset)
+        if differs:
+            self._look_for_counterexample(gold)
+            raise _StoppedError("mismatch", differs, "original")
+
+    def _gold_orders_rows(self, gold: Gold, run: Run) -> bool:
+        """Whether gold's order tells any two of its rows apart."""
+        groups = gold.query.with_ties(run, self._desk.entry.now, gold.rows).tie_groups
+        return groups is not None and len(groups) > 1
+
+    def _candidate_rows(self, run: Run, clock: str | None) -> list[Row]:
+        try:
+            return run(self._candidate.at(clock))
+        except QueryTimeoutError as error:
+            raise _StoppedError("timeout", str(error)) from error
+        except ResultTooLargeError as error:
+            raise _StoppedError("mismatch", str(error), "original") from error
+        except MemoryError:
+            raise  # depends on the worker's limit: the sandbox tells it, and it is never kept
+        except Exception as error:
+            raise _StoppedError("code_error", one_line(error)) from error
+
+    def _compare_on_twin(self, gold: Gold) -> None:
+        now = self._desk.entry.now
+        twin = Query(self._task.sql["duckdb"], "duckdb")
+        try:
+            rows = self._desk.on_twin(self._limit_s)(twin.at(now))
+        except UserError as error:
+            raise _StoppedError("infra_error", str(error)) from error
+        except QueryTimeoutError as error:
+            raise _StoppedError("timeout", f"on the DuckDB twin: {error}") from error
+        except Exception as error:
+            raise _StoppedError("dialect_split", f"on the DuckDB twin: {one_line(error)}", "twin") from error
+        if rows != gold.rows:
+            answer = gold.query.with_ties(self._desk.on_original(self._limit_s), now, gold.rows)
+            differs = difference(answer, Answer(rows), self._settings.superset)
+            if differs and not differs_by_rounding(gold.rows, rows):
+                raise _StoppedError("dialect_split", f"on the DuckDB twin: {differs}", "twin")
+
+    # instances
+
+    def _instance_set(self, gold: Gold) -> tuple[InstanceSet, QueryFacts]:
+        profile = self._desk.profile
+        facts = gold.query.facts(profile) | self._candidate.facts(profile)
+        clocks = self._desk.clocks(gold.query, self._candidate, reads_python_clock(self._task.program))
+        self._found.rules = data_rules(self._desk, facts)
+        return self._desk.instances(gold.query, facts, clocks), facts
+
+    def _compare_on_instances(self, gold: Gold) -> None:
+        wanted = self._settings.instances
+        if not wanted:
+            return
+        instances, facts = self._instance_set(gold)
+        usable = 0
+        for number in range(_ATTEMPTS_AN_INSTANCE * wanted):
+            instance, answer = instances.get(number, lambda made: self._judged(gold.query, made))
+            if answer is None:
+                continue
+            usable += 1
+            self._found.tried += 1
+            if answer.limit_cuts_tie and not self._found.notes:
+                self._found.notes.append("LIMIT cuts a tie on made data: gold could have kept other rows")
+            differs = self._difference_on(gold.query, instance.tables, instance.clock, answer)
+            if differs and self._holds_in_any_row_order(gold.query, instance):
+                self._settle(gold, instance, instances, facts, differs)
+            else:
+                self._found.passed += 1
+            if usable == wanted:
+                break
+        instances.save()
+
+    def _judged(self, gold: Query, instance: Instance) -> Kept:
+        """The instance with gold's answer, or without one where that proves nothing."""
+        return instance, self._gold_on(gold, instance.tables, instance.clock)
+
+    def _gold_on(self, gold: Query, tables: Tables, clock: str | None) -> Answer | None:
+        self._desk.hold(tables)
+        run = self._desk.on_instance(self._limit_s)
+        try:
+            answer = _ordered(gold, run, clock) if gold.orders else gold.answer(run, clock)
+        except Exception:  # a gold that fails on this data, by an overflow or by taking too long, proves nothing on it
+            return None
+        if not proves_something(answer.rows):
+            return None
+        if gold.orders and answer.tie_groups is None:
+            return Answer(answer.rows, [[row] for row in answer.rows])
+        return answer
+
+    def _difference_on(self, gold: Query, tables: Tables, clock: str | None, answer: Answer) -> str:
+        """What the program gives otherwise than gold on these tables."""
+        if gold.orders and not self._candidate.orders and len(answer.tie_groups or ()) > 1:
+            return _NO_ORDER
+        self._desk.hold(tables)
+        try:
+            given = self._candidate_on_instance(gold, clock)
+        except (QueryTimeoutError, ResultTooLargeError) as error:
+            return str(error)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return f"it fails: {one_line(error)}"
+        return difference(answer, given, self._settings.superset)
+
+    def _candidate_on_instance(self, gold: Query, clock: str | None) -> Answer:
+        run = self._desk.on_instance(self._limit_s)
+        if gold.orders and self._candidate.orders:
+            return _ordered(self._candidate, run, clock)
+        return self._candidate.answer(run, clock)
+
+    def _holds_in_any_row_order(self, gold: Query, instance: Instance) -> bool:
+        """Whether the difference is there, too, when every table's rows stand the other way round.
+
+        If not, it comes from how numbers were rounded while they were added up, or from a choice that nothing decides.
+        """
+        turned = {name: rows[::-1] for name, rows in instance.tables.items()}
+        answer = self._gold_on(gold, turned, instance.clock)
+        first = self._gold_on(gold, instance.tables, instance.clock)
+        if answer is None or first is None or difference(first, Answer(answer.rows)):
+            return False  # gold itself gives something else
+        return bool(self._difference_on(gold, turned, instance.clock, answer))
+
+    def _settle(self, gold: Gold, instance: Instance, instances: InstanceSet, facts: QueryFacts, differs: str) -> None:
+        """Find the reason; accept it or stop with the smallest data that shows it."""
+        reasons = self._reasons(gold.query, instance, instances, differs)
+        if reasons and set(reasons) <= self._settings.accept:
+            for reason in reasons:
+                self._found.accepted[reason] = self._found.accepted.get(reason, 0) + 1
+            return
+        self._found.reasons = reasons
+        if self._settings.counterexamples:
+            self._found.counterexample = self._smallest(gold.query, instance, instances, facts)
+        instances.save()
+        told = f"on data made for the query (instance {instance.number}): {differs}"
+        raise _StoppedError("mismatch", told, str(instance.number))
+
+    def _look_for_counterexample(self, gold: Gold) -> None:
+        """The program differs on the original; find out why, on data small enough to look at."""
+        if not (self._settings.counterexamples and self._settings.instances):
+            return
+        instances, facts = self._instance_set(gold)
+        for number in range(self._settings.instances):
+            instance, answer = instances.get(number, lambda made: self._judged(gold.query, made))
+            if answer is None:
+                continue
+            if told := self._difference_on(gold.query, instance.tables, instance.clock, answer):
+                if told != _NO_ORDER:
+                    self._found.reasons = self._reasons(gold.query, instance, instances, told)
+                self._found.counterexample = self._smallest(gold.query, instance, instances, facts)
+                break
+        instances.save()
+
+    def _reasons(self, gold: Query, instance: Instance, instances: InstanceSet, differs: str) -> list[Reason]:
+        """Features of the data without which both give the same."""
+        if differs == OPEN_ORDER:
+            return ["tie"]
+        answer = self._gold_on(gold, instance.tables, instance.clock)
+        if answer is not None and self._agree_with_zero(gold, instance, answer):
+            return ["null_vs_zero"]
+        base = self._desk.entry.now
+        if instance.clock is not None and base and instance.clock != base:
+            other = instances.builder.build(instance.number, base, instance.growth)
+            if self._agree(gold, other.tables, base):
+                return ["clock"]
+        for reasons, tables in neutral_versions(instance, instances.builder.wishes):
+            if self._agree(gold, tables, instance.clock):
+                if differs == WRONG_ORDER:
+                    return ["null_order" if reason == "nulls" else reason for reason in reasons]
+                return list(reasons)
+        return ["other"]
+
+    def _agree(self, gold: Query, tables: Tables, clock: str | None) -> bool:
+        answer = self._gold_on(gold, tables, clock)
+        return answer is not None and not self._difference_on(gold, tables, clock, answer)
+
+    def _agree_with_zero(self, gold: Query, instance: Instance, answer: Answer) -> bool:
+        """Whether both agree when null counts as 0."""
+        self._desk.hold(instance.tables)
+        try:
+            given = self._candidate_on_instance(gold, instance.clock)
+        except Exception:
+            return False
+        return not difference(_with_zeros(answer), _with_zeros(given))
+
+    def _smallest(
+        self, gold: Query, instance: Instance, instances: InstanceSet, facts: QueryFacts
+    ) -> Counterexample | None:
+        def differs(tables: Tables) -> bool:
+            answer = self._gold_on(gold, tables, instance.clock)
+            return answer is not None and bool(self._difference_on(gold, tables, instance.clock, answer))
+
+        if not differs(instance.tables):
+            return None
+        profile = self._desk.profile
+        tables = smallest(instance.tables, profile, instances.builder.wishes.links, differs)
+        answer = self._gold_on(gold, tables, instance.clock)
+        self._desk.hold(tables)
+        try:
+            given = self._candidate_on_instance(gold, instance.clock).rows
+        except Exception:
+            given = []
+        return Counterexample(
+            tables=shown_tables(tables, profile, facts),
+            gold=shown_answer(_names(gold.parsed), answer.rows if answer else []),
+            program=shown_answer(_names(self._candidate.parsed), given),
+            clock=instance.clock,
+        )
+
+
+def _desk(task: JudgeTask) -> Desk:
+    key = repr((task.entry, task.settings.rules, task.store_file))
+    if key not in _desks:
+        try:
+            _desks[key] = Desk(task.entry, task.settings.rules, task.store_file)
+        except UserError as error:
+            raise _StoppedError("infra_error", str(error)) from error
+    return _desks[key]
+
+
+def _ordered(query: Query, run: Run, clock: str | None) -> Answer:
+    """The answer with its ties, or without where the rewritten query fails."""
+    try:
+        return query.ordered_answer(run, clock)
+    except Exception:
+        return query.answer(run, clock)
+
+
+def _with_zeros(answer: Answer) -> Answer:
+    """An answer whose nulls are 0."""
+
+    def changed(rows: list[Row]) -> list[Row]:
+        return [tuple(0 if cell is None else cell for cell in row) for row in rows]
+
+    groups = answer.tie_groups
+    return Answer(changed(answer.rows), groups and [changed(group) for group in groups])
+
+
+def _names(query: exp.Query) -> list[str]:
+    return [one.alias or one.sql()[:30] for one in query.selects]
+
+
+def data_rules(desk: Desk, facts: QueryFacts) -> list[str]:
+    """What made data may hold between the tables of a query, and who says so, a line each."""
+    lines = []
+    for link in desk.profile.links:
+        if link.child in facts.tables and link.parent in facts.tables:
+            for what, permission in (
+                (link.name, link.childless_parents),
+                (f"{link.child}.{'+'.join(link.columns)} null", link.null_keys),
+                (f"{link.child}.{'+'.join(link.columns)} unmatched", link.unmatched_keys),
+            ):
+                lines.append(f"{what}: {'yes' if permission.allowed else 'no'} ({permission.source})")
+    return lines
+
+
+def one_line(error: BaseException) -> str:
+    """An error's kind and words in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:600]

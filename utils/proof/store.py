@@ -1,0 +1,112 @@
+"""Instances kept by content: the same query on the same database is not given new data twice."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from contextlib import suppress
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, create_engine, delete, event, insert, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import CreateTable
+
+from utils.core.fingerprint import files_fingerprint, fingerprint
+from utils.databases.profile import DatabaseProfile
+from utils.proof.compare import Answer
+from utils.proof.fuzzing.facts import QueryFacts
+from utils.proof.instances import Instance
+
+_MOST_BYTES = 1_000_000_000
+_metadata = MetaData()
+_instances = Table(
+    "instances",
+    _metadata,
+    Column("key", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+Kept = tuple[Instance, Answer | None]  # None: gold proves nothing on it
+
+
+class InstanceStore:
+    """Instances, each with gold's answer on it, in one SQLite file that processes share."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
+        event.listen(self._engine, "connect", _prepare)
+        self._connection = self._engine.connect()
+
+    @staticmethod
+    def create(path: Path) -> None:
+        """Make the file, before processes share it."""
+        store = InstanceStore(path)
+        store._connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        store._connection.execute(CreateTable(_instances, if_not_exists=True))
+        store._connection.commit()
+        store.close()
+
+    def get(self, key: str) -> list[Kept]:
+        """What is kept under a key, in order of number; nothing where the file cannot be read now."""
+        query = select(_instances.c.body).where(_instances.c.key == key).order_by(_instances.c.number)
+        try:
+            return [_unpacked(body) for (body,) in self._connection.execute(query)]
+        except OperationalError:
+            return []
+
+    def put(self, key: str, kept: list[Kept]) -> None:
+        """Keep instances, if the file can be written now; the old are dropped when it has grown too large."""
+        rows = [{"key": key, "number": one[0].number, "body": _packed(one)} for one in kept]
+        with suppress(OperationalError):
+            if self._path.stat().st_size > _MOST_BYTES:
+                self._connection.execute(delete(_instances))
+            self._connection.execute(insert(_instances).prefix_with("OR REPLACE"), rows)
+        self._connection.commit()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+        self._engine.dispose()
+
+
+def _prepare(raw: Any, _record: Any) -> None:
+    raw.execute("PRAGMA synchronous = NORMAL")
+
+
+def _packed(kept: Kept) -> bytes:
+    instance, gold = kept
+    answer = None if gold is None else {"rows": gold.rows, "tie_groups": gold.tie_groups}
+    body = {**vars(instance), "gold": answer}
+    return zlib.compress(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+
+
+def _unpacked(body: bytes) -> Kept:
+    found = json.loads(zlib.decompress(body))
+    tables = {name: [tuple(row) for row in rows] for name, rows in found["tables"].items()}
+    instance = Instance(found["number"], tables, found["clock"], found["growth"])
+    if found["gold"] is None:
+        return instance, None
+    rows, groups = found["gold"]["rows"], found["gold"]["tie_groups"]
+    return instance, Answer([tuple(row) for row in rows], groups and [[tuple(row) for row in one] for one in groups])
+
+
+@cache
+def _code_key() -> str:
+    folder = Path(__file__).parent
+    return files_fingerprint([*folder.glob("*.py"), *(folder / "fuzzing").glob("*.py")])
+
+
+def profile_key(profile: DatabaseProfile) -> str:
+    """A hash of all that instances are made from on the database's side."""
+    return fingerprint(asdict(profile))
+
+
+def instance_key(profile: str, gold_sql: str, facts: QueryFacts, clocks: tuple[str | None, ...]) -> str:
+    """What instances depend on: the profile (its key), gold, the facts of gold and program, the clocks, our code."""
+    return fingerprint(profile, gold_sql, facts.key(), clocks, _code_key())
