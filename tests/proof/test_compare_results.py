@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.proof.compare import Answer, difference, tie_groups
+from utils.proof.compare import Answer, difference, differs_by_rounding, tie_groups
 
 ROWS = [("a", 1, 10.5), ("b", 2, 20.5), ("c", 2, 20.5), ("d", 3, None)]
 
@@ -167,3 +167,85 @@ def test_large_results_are_compared_quickly():
     assert difference(cut, Answer(swapped[:5_000])) == ""
     assert difference(gold, Answer([*swapped[1:], swapped[0]])) != ""
     assert time.monotonic() - started < 20
+
+
+CELLS = st.one_of(
+    st.none(), st.integers(-5, 5), st.sampled_from(["", "a", "b", "2023-01-01"]), st.sampled_from([0.5, 1.25, -3.75])
+)
+TABLES = st.integers(1, 4).flatmap(lambda width: st.lists(st.tuples(*[CELLS] * width), min_size=1, max_size=9))
+
+
+@given(TABLES)
+def test_nothing_differs_from_itself(rows):
+    assert difference(Answer(rows), Answer(list(rows))) == ""
+    keys = sorted(rows, key=repr)
+    assert difference(ordered(keys, lambda row: row), Answer(keys)) == ""
+
+
+@given(TABLES, TABLES)
+def test_a_difference_is_one_from_either_side(one, other):
+    assert (difference(Answer(one), Answer(other)) == "") == (difference(Answer(other), Answer(one)) == "")
+
+
+@given(TABLES, st.randoms(use_true_random=False))
+def test_without_an_order_the_order_of_rows_is_not_seen(rows, chance):
+    assert difference(Answer(rows), Answer(chance.sample(rows, len(rows)))) == ""
+
+
+@given(TABLES, st.data())
+def test_a_changed_cell_is_always_seen(rows, data):
+    row = data.draw(st.integers(0, len(rows) - 1))
+    column = data.draw(st.integers(0, len(rows[0]) - 1))
+    new = data.draw(st.one_of(st.just("a new text"), st.integers(90, 99), st.none(), st.just(0), st.just("")))
+    cells = list(rows[row])
+    if cells[column] == new and type(cells[column]) is type(new):
+        return
+    cells[column] = new
+    changed = [*rows[:row], tuple(cells), *rows[row + 1 :]]
+    values = sorted(map(repr, [cell for one in rows for cell in one]))
+    if sorted(map(repr, [cell for one in changed for cell in one])) != values:  # else columns may have changed places
+        assert difference(Answer(rows), Answer(changed)) != ""
+        assert difference(Answer(changed), Answer(rows)) != ""
+
+
+@given(TABLES, st.lists(CELLS, min_size=9, max_size=9))
+def test_more_columns_are_a_difference_unless_they_are_allowed(rows, extra):
+    wider = [(*row, cell) for row, cell in zip(rows, extra, strict=False)]
+    assert "columns, expected" in difference(Answer(rows), Answer(wider))
+    assert difference(Answer(rows), Answer(wider), superset=True) == ""
+    assert "columns, expected" in difference(Answer(wider), Answer(rows), superset=True)
+
+
+def test_among_more_columns_the_values_must_still_be_there():
+    rows = [("a", 1), ("b", 2)]
+    assert difference(Answer(rows), Answer([(9, "b", 2), (8, "a", 1)]), superset=True) == ""
+    assert difference(Answer(rows), Answer([(9, "b", 1), (8, "a", 2)]), superset=True) != ""
+    assert difference(ordered(rows, lambda row: (row[1],)), Answer([(9, "b", 2), (8, "a", 1)]), superset=True) != ""
+
+
+def test_an_order_that_is_right_by_luck_is_none():
+    rows = [("a", 1), ("b", 1), ("c", 2)]
+    gold = ordered(rows, lambda row: (row[1], row[0]))
+    by_number = Answer(rows, tie_groups(rows, [row[1:] for row in rows]))
+    assert difference(gold, Answer(rows)) == ""
+    assert difference(gold, by_number).startswith("right rows, but the program leaves open an order")
+    assert difference(by_number, ordered(rows, lambda row: (row[1], row[0]))) == ""
+    cut = Answer(rows[:1], [rows[:2]])
+    assert difference(Answer(rows[:1], [rows[:1]]), cut).startswith("right rows, but the program leaves open an order")
+    assert difference(cut, Answer(rows[1:2], [rows[1:2]])) == ""
+
+
+@pytest.mark.parametrize(
+    ("gold", "candidate", "same"),
+    [
+        ([(1.0,)], [(1.01,)], True),
+        ([(1.0,)], [(1.1,)], True),
+        ([(1.0,)], [(1.2,)], False),
+        ([(1,)], [(2,)], False),
+        ([("a", 2.01)], [("a", 2.0)], True),
+        ([("a", 2.01)], [("b", 2.0)], False),
+        ([("a",)], [("b",)], False),
+    ],
+)
+def test_what_is_a_matter_of_rounding(gold, candidate, same):
+    assert differs_by_rounding(gold, candidate) == same

@@ -29,9 +29,18 @@ def input_files(entries: Mapping[str, DatabaseEntry], used: Collection[str]) -> 
 
     What a server holds is no file, so its changes are not noticed.
     """
-    chosen = [entry for name, entry in entries.items() if name.lower() in used]
-    urls = [url for entry in chosen for url in (entry.url, entry.twin_url) if url and is_file(url)]
-    return [*(entry.graph_path for entry in chosen), *(database_path(url) for url in urls)]
+    return [path for name, entry in entries.items() if name.lower() in used for path in files_of(entry)]
+
+
+def files_of(entry: DatabaseEntry) -> list[Path]:
+    """An entry's graph, database and twin, as far as they are files; raises UserError where a database is missing."""
+    urls = [url for url in (entry.url, entry.twin_url) if url and is_file(url)]
+    return [entry.graph_path, *map(database_path, urls)]
+
+
+def last_changes(entry: DatabaseEntry) -> tuple[int, ...]:
+    """When each of an entry's files was changed, in nanoseconds; raises UserError or OSError where one is missing."""
+    return tuple(path.stat().st_mtime_ns for path in files_of(entry))
 
 
 @cache
@@ -48,20 +57,3 @@ def _text(path: Path, graph_name: str, style: SchemaStyle) -> str:
         return ""
     graph = load_graph(path, graph_name)
     return schema_markdown(graph) if style == "markdown" else schema_json(graph)
-
-
-def moment_properties(entry: DatabaseEntry) -> frozenset[str]:
-    """The names of the graph's datetime properties whose description or samples show a time of day."""
-    return _moment_properties(entry.graph_path, entry.graph_name)
-
-
-@cache
-def _moment_properties(path: Path, graph_name: str) -> frozenset[str]:
-    graph = load_graph(path, graph_name)
-    return frozenset(
-        item["name"]
-        for collection in graph["collections"]
-        for item in collection.get("properties", [])
-        if item.get("data type") == "datetime"
-        and ("time" in item["name"].lower() or any(len(str(one)) > 10 for one in item.get("sample values", [])))
-    )

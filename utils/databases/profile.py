@@ -122,6 +122,16 @@ def profile_database(connection: Any, dialect: Dialect, graph: Graph, rules: Dat
     return DatabaseProfile(dialect, tables, tuple(links), tuple(views), equal)
 
 
+def timestamp_properties(profile: DatabaseProfile, graph: Graph) -> frozenset[str]:
+    """The names of a graph's properties whose columns hold a day with a time."""
+    return frozenset(
+        name
+        for name, table, column in _GraphClaims(graph).properties()
+        if table in profile.tables
+        and any(one.name.lower() == column and one.kind == "timestamp" for one in profile.tables[table].columns)
+    )
+
+
 class _GraphClaims:
     """A graph's statements in terms of tables and columns, names in lower case."""
 
@@ -143,6 +153,11 @@ class _GraphClaims:
                 if all(columns):
                     self.unique.setdefault(table, []).append(columns)
         self.relationships = [one for one in relationships_of(graph) if one.keys]
+
+    def properties(self) -> Iterator[tuple[str, str, str]]:
+        """(property, table, column) of all collections."""
+        for (collection, name), column in self._columns.items():
+            yield name, self._tables[collection], column
 
     def ends(self, relationship: Relationship) -> list[tuple[tuple[str, str], tuple[str, str]]]:
         """Pairs of (table, column) that a relationship joins; empty where a property is no table column."""
@@ -229,7 +244,8 @@ def _table(declared: DeclaredTable, claims: _GraphClaims, reader: _Reader) -> Ta
     for index, column in enumerate(declared.columns):
         values = tuple(dict.fromkeys(row[index] for row in rows if row[index] is not None))
         graph_type = claims.types.get((declared.name.lower(), column.name.lower()), "")
-        nullable = column.nullable and column.name not in single
+        seen_null = any(row[index] is None for row in rows)
+        nullable = column.nullable and (column.name not in single or seen_null)
         columns.append(
             Column(column.name, _kind(column, graph_type, values), column.type, nullable, column.computed, values)
         )
@@ -386,12 +402,9 @@ def _links(
             childless_parents=_permission(
                 rules.childless_parents, _stated(one.with_children), reader, observed["childless"]
             ),
-            null_keys=_permission(
-                rules.null_keys,
-                _stated(one.matched) if nullable else Permission(False, "declared"),
-                reader,
-                observed["null"],
-            ),
+            null_keys=_permission(rules.null_keys, _stated(one.matched), reader, observed["null"])
+            if nullable
+            else Permission(False, "declared"),
             unmatched_keys=_permission(
                 rules.unmatched_keys,
                 _never("graph", one.matched) or _never("declared", one.declared),

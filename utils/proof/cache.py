@@ -14,7 +14,8 @@ from utils.core.fingerprint import file_fingerprint, files_fingerprint, fingerpr
 from utils.core.paths import PROJECT_ROOT
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry
-from utils.databases.connect import database_fingerprint, database_path, is_file
+from utils.databases.connect import database_fingerprint, is_file
+from utils.databases.entries import last_changes
 from utils.proof.tasks import ProofTask
 
 _metadata = MetaData()
@@ -79,8 +80,7 @@ _entry_keys: dict[str, str] = {}
 def _entry_key(entry: DatabaseEntry) -> str:
     """Contents and settings of an entry; the files are read again only when they have changed."""
     urls = [entry.url, *([entry.twin_url] if entry.twin_url else [])]
-    changed = [path.stat().st_mtime_ns for path in (*map(database_path, urls), entry.graph_path)]
-    name = f"{entry!r} {changed}"
+    name = f"{entry!r} {last_changes(entry)}"
     if name not in _entry_keys:
         contents = [*map(database_fingerprint, urls), file_fingerprint(entry.graph_path)]
         _entry_keys[name] = fingerprint(*contents, entry.graph_name, entry.now, entry.configs)

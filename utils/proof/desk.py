@@ -12,7 +12,7 @@ from typing import Any
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import Dialect, connect_read_only, dialect_of
 from utils.databases.execute import run_query
-from utils.databases.profile import DatabaseProfile, DataRules, profile_database
+from utils.databases.profile import DatabaseProfile, DataRules, profile_database, timestamp_properties
 from utils.databases.schema_text import load_graph
 from utils.programs.clock import pin_clock
 from utils.proof.answers import Query, Run
@@ -59,6 +59,11 @@ class Desk:
     def profile(self) -> DatabaseProfile:
         """The database's profile; made when the first instance is needed."""
         return profile_database(self._connection, self.dialect, self._graph, self._rules)
+
+    @cached_property
+    def timestamp_properties(self) -> frozenset[str]:
+        """The graph's properties that hold a day with a time."""
+        return timestamp_properties(self.profile, self._graph)
 
     @cached_property
     def host(self) -> Host:

@@ -11,7 +11,7 @@ from utils.core.console import UserError
 from utils.core.records import Counterexample, Lint, Verdict, VerdictStatus
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import Dialect
-from utils.databases.entries import moment_properties
+from utils.databases.entries import last_changes
 from utils.databases.execute import QueryTimeoutError, ResultTooLargeError
 from utils.programs.clock import reads_python_clock
 from utils.programs.lints import lint_program
@@ -36,6 +36,11 @@ _EXPLAINED: dict[Reason, str] = {
         "say which is meant with DEFAULT_TO or KEEP_IF"
     ),
     "tie": "TOP_K and ORDER_BY leave rows with equal keys in any order; add keys until no two rows tie",
+}
+# Reasons that a lint may stand behind; others stand behind what no single feature of the data explains
+_EXPLAINED_BY: dict[str, tuple[Reason, ...]] = {
+    "timestamp_against_date": ("boundary", "other"),
+    "compared_with_none": ("nulls", "unmatched_keys", "other"),
 }
 
 
@@ -85,7 +90,8 @@ def judge(task: JudgeTask) -> Verdict:
     lints = _lints(task)
     if status == "mismatch":
         known = [_explained(reason) for reason in found.reasons if reason in _EXPLAINED]
-        if known or (lints and set(found.reasons) <= {"other"}):
+        explained = {reason for lint in lints for reason in _EXPLAINED_BY.get(lint.code, ("other",))}
+        if known or (lints and set(found.reasons) <= explained):
             status, lints = "quirk", [*known, *lints]
     return Verdict(
         status=status,
@@ -104,7 +110,10 @@ def judge(task: JudgeTask) -> Verdict:
 
 
 def _lints(task: JudgeTask) -> list[Lint]:
-    names = moment_properties(task.entry) if "sqlite" in task.sql else frozenset()
+    try:
+        names = _desk(task).timestamp_properties if "sqlite" in task.sql else frozenset()
+    except _StoppedError:
+        names = frozenset()
     return lint_program(task.program, names)
 
 
@@ -372,13 +381,13 @@ class _Judgement:
 
 
 def _desk(task: JudgeTask) -> Desk:
-    key = repr((task.entry, task.settings.rules, task.store_file))
-    if key not in _desks:
-        try:
+    try:
+        key = repr((task.entry, last_changes(task.entry), task.settings.rules, task.store_file))
+        if key not in _desks:
             _desks[key] = Desk(task.entry, task.settings.rules, task.store_file)
-        except UserError as error:
-            raise _StoppedError("infra_error", str(error)) from error
-    return _desks[key]
+        return _desks[key]
+    except (UserError, OSError) as error:
+        raise _StoppedError("infra_error", str(error)) from error
 
 
 def _ordered(query: Query, run: Run, clock: str | None) -> Answer:

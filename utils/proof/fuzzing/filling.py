@@ -52,7 +52,7 @@ class Filler:
         for column in table.columns:
             if column.name not in columns and not column.computed:
                 made = self._key_values(table, column, count) if column.name in keyed else [filler(column)] * count
-                columns[column.name] = made
+                columns[column.name] = self._with_nulls(column, made)
         self._refer_within(table, links, columns)
         self._put_nulls(free, columns)
         if links:
@@ -208,13 +208,17 @@ class Filler:
                     values[left][index] = near
 
     def _put_nulls(self, free: Sequence[Column], columns: Columns) -> None:
-        share = self._style.nulls
         for column in free:
             cells = columns[column.name]
             if not column.nullable:
                 columns[column.name] = [filler(column) if cell is None else cell for cell in cells]
-            elif share:
-                columns[column.name] = [None if self._rng.random() < share else cell for cell in cells]
+            else:
+                columns[column.name] = self._with_nulls(column, cells)
+
+    def _with_nulls(self, column: Column, cells: list[Value]) -> list[Value]:
+        """Cells with the share of nulls that this instance is to have, where there may be any."""
+        share = self._style.nulls if column.nullable else 0
+        return [None if self._rng.random() < share else cell for cell in cells] if share else cells
 
     # keys and links
 
@@ -325,7 +329,7 @@ class Filler:
             still = []
             for index in kept:
                 cells = tuple(rows[index][place] for place in places)
-                if None in cells and len(key) == 1:
+                if None in cells and not table.column(key[0]).nullable:
                     continue
                 if None in cells or cells not in seen:
                     seen.add(cells)

@@ -94,9 +94,11 @@ class ReferenceMaker:
                 fitting[label] = self._dealt(same, given, count) if same else anyone
             chance = style.together * (0.6 if label == ANY_BRANCH else 1.0) if label else 0.0
             picks.append(fitting[label][row] if rng.random() < chance else anyone[row])
-        self._size_groups(picks, chosen, labels)
+        sized = self._size_groups(picks, chosen, labels)
         if not link.childless_parents.allowed:  # everybody gets one
-            for row, index in zip(rng.sample(range(count), min(count, len(candidates))), candidates, strict=False):
+            without = [index for index in candidates if index not in {picks[row] for row in sized}]
+            free = [row for row in range(count) if row not in sized]
+            for row, index in zip(rng.sample(free, min(len(free), len(without))), without, strict=False):
                 picks[row] = index
         return picks
 
@@ -111,11 +113,11 @@ class ReferenceMaker:
             return (list(parents) * (count // len(parents) + 1))[:count]
         return self._rng.choices(parents, weights, k=count)
 
-    def _size_groups(self, picks: list[int], parents: Sequence[int], labels: Sequence[str]) -> None:
-        """Give some parents as many children as the query counts, one less and one more."""
+    def _size_groups(self, picks: list[int], parents: Sequence[int], labels: Sequence[str]) -> set[int]:
+        """Give some parents as many children as the query counts, one less and one more; the rows of these children."""
         counts = self._wishes.counts
         if not counts or self._rng.random() < 0.3:
-            return
+            return set()
         wanted = self._rng.choice(counts)
         sizes = [wanted, wanted + 1, wanted - 1, wanted + wanted // 5]
         sizes += [size for count in counts for size in (count, count + 1)]
@@ -126,6 +128,7 @@ class ReferenceMaker:
                 for row in met[start : start + size]:
                     picks[row] = parent
                 start += size
+        return set(met[:start])
 
 
 def _fitting(label: str, chosen: Sequence[int], candidates: Sequence[int], parent_labels: Sequence[str]) -> list[int]:
