@@ -1,96 +1,122 @@
-"""How fast proof is: `make bench-proof`, or python -m benchmarks.proof.
+"""How well and how fast proof works: `make bench-proof`.
 
-Prints programs a second over the corpus' proven rows, and ratios measured in this one run: proof on one
-core against a bare loop of from_string, to_sql and execute (two queries a row, program and gold); two
-worker processes against one; a second run from the verdict cache against the first. Writes
-benchmarks/results/proof.json.
+Writes benchmarks/results/proof.json: the share of wrong queries and programs told from the right ones (see
+benchmarks/kills.py), and ratios of times measured in this one run (see benchmarks/throughput.py), each the median of
+several, taken in turns. Proof on one core is measured against a bare loop of from_string, to_sql and execute (two
+queries a row, program and gold), two cores against one, default_k instances already built and from cold against none,
+and a second run from the cache against the first.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import logging
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
+from statistics import median
+from typing import Any
 
+from benchmarks.corpus import corpus_tasks
+from benchmarks.kills import corpus_rejected, measure_kills
 from utils.core.console import run_script
 from utils.core.jsonl import whole_file
-from utils.core.paths import PROJECT_ROOT, QUESTIONS_DIR, WorkDir
-from utils.core.questions import question_files, read_questions
-from utils.databases.catalog import built_in_entries, find_entry
-from utils.programs.engine import open_engine
-from utils.proof.runner import Prover
-from utils.proof.tasks import ProofTask
+from utils.core.paths import PROJECT_ROOT
+from utils.databases.profile import DataRules
+from utils.proof.answers import Query
+from utils.proof.desk import Desk
+from utils.proof.settings import DEFAULT_INSTANCES, ProofSettings
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "proof.json"
+_ROUNDS = 3
+_BUILT = 40  # instances timed one by one
 
 
 def main() -> int:
     """Measure, print and write the figures."""
-    warnings.simplefilter("ignore")  # PyDough's and sqlglot's remarks on dialects, once a program
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)
-    tasks = _corpus_tasks()
-    with tempfile.TemporaryDirectory() as folder:
-        bare = _bare_loop_s(tasks)
-        one = _proof_s(tasks, workers=1)
-        two = _proof_s(tasks, workers=2)
-        cache_file = Path(folder) / "verdicts.sqlite"
-        first = _proof_s(tasks, workers=1, cache_file=cache_file)
-        again = _proof_s(tasks, workers=1, cache_file=cache_file)
-    figures = {
-        "programs": len(tasks),
-        "programs_per_s_one_core": round(len(tasks) / one, 1),
-        "one_core_ratio": round(bare / one, 3),
-        "two_core_ratio": round(one / two, 3),
-        "cache_speedup": round(first / again, 1),
-    }
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--every", type=int, default=1, help="judge every N-th mutant only (default: all)")
+    parser.add_argument("--only", choices=("speed", "kills"), help="measure one part, and keep the other's figures")
+    args = parser.parse_args()
+    figures: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if args.only and RESULTS.exists() else {}
+    if args.only != "kills":
+        figures |= _speed()
+    if args.only != "speed":
+        figures |= {"corpus_rejected": corpus_rejected()} | measure_kills(args.every)
     for name, value in figures.items():
-        print(f"{name:26} {value:>10}")
+        if not isinstance(value, list | dict):
+            print(f"{name:28} {value:>10}")
     with whole_file(RESULTS) as stream:
-        json.dump(figures, stream, indent=2)
+        json.dump(figures, stream, indent=2, ensure_ascii=False)
         stream.write("\n")
     return 0
 
 
-def _corpus_tasks() -> list[ProofTask]:
-    entries = built_in_entries(WorkDir())
-    files = question_files(None, QUESTIONS_DIR, exclude="basic_questions.csv")
-    return [
-        ProofTask(
-            row.question.question_id,
-            row.question.pydough,
-            row.question.gold_sql,
-            find_entry(entries, row.question.db_name),
-        )
-        for row in read_questions(files)
-        if row.question.pydough and row.question.gold_sql
-    ]
+def _speed() -> dict[str, Any]:
+    rounds: dict[str, list[float]] = {}
+    programs = 0
+    for _ in range(_ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            cold, again = Path(folder, "cold"), Path(folder, "again")
+            for name, flags in (
+                ("bare", ["bare"]),
+                ("one", ["proof"]),
+                ("two", ["proof", "--cores", "2"]),
+                ("cold", ["proof", "--instances", str(DEFAULT_INSTANCES), "--cache", str(cold)]),
+                ("kept", ["proof", "--instances", str(DEFAULT_INSTANCES), "--cache", str(cold)]),
+                ("built", ["proof", "--instances", str(DEFAULT_INSTANCES), "--cache", str(again)]),
+                ("none", ["proof", "--cache", str(Path(folder, "none"))]),
+            ):
+                if name == "built":  # the instances of the first run, and none of its verdicts
+                    again.mkdir()
+                    shutil.copy(cold / "instances.sqlite", again)
+                found = _measured(flags)
+                rounds.setdefault(name, []).append(found["seconds"])
+                programs = found["programs"]
+
+    def ratio(above: str, below: str) -> float:
+        return median(one / other for one, other in zip(rounds[above], rounds[below], strict=True))
+
+    return {
+        "programs": programs,
+        "programs_per_s_one_core": round(programs / median(rounds["one"]), 1),
+        "one_core_ratio": round(ratio("bare", "one"), 3),
+        "two_core_ratio": round(ratio("one", "two"), 3),
+        "instance_cost_ratio": round(ratio("built", "none"), 3),
+        "instance_cost_ratio_limit": 1 + 0.05 * DEFAULT_INSTANCES,
+        "instance_cost_ratio_cold": round(ratio("cold", "none"), 3),
+        "instance_cost_ratio_cold_limit": 1 + 1.0 * DEFAULT_INSTANCES,
+        "instance_ms_four_tables": round(_instance_ms(), 2),
+        "cache_speedup": round(ratio("cold", "kept"), 1),
+    }
 
 
-def _bare_loop_s(tasks: list[ProofTask]) -> float:
-    """Seconds to compile every program and run it and its gold, with nothing checked or compared."""
-    engines = {task.entry.name: open_engine(task.entry) for task in tasks}
-    started = time.perf_counter()
-    for task in tasks:
-        engine = engines[task.entry.name]
-        engine.run_sql(engine.compile_program(task.program), 60)
-        engine.run_sql(engine.pin(task.gold_sql), 60)
-    return time.perf_counter() - started
+def _measured(flags: list[str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.throughput", *flags]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def _proof_s(tasks: list[ProofTask], workers: int, cache_file: Path | None = None) -> float:
-    """Seconds to prove every task; the workers are started, with one task each, before the clock."""
-    with Prover(workers, cache_file=cache_file) as prover:
-        if cache_file is None:
-            list(prover.prove_all(tasks[: workers * 4]))
-        started = time.perf_counter()
-        verdicts = list(prover.prove_all(tasks))
-        seconds = time.perf_counter() - started
-    assert all(verdict.status == "match" for _task, verdict in verdicts), "a corpus program is not proven"
-    return seconds
+def _instance_ms() -> float:
+    """Milliseconds to make one instance of four tables of a hundred rows and more, and have a database hold it."""
+    times = []
+    for task in corpus_tasks(ProofSettings()):
+        desk = Desk(task.entry, DataRules(), None)
+        gold = Query(task.gold_sql, desk.dialect)
+        facts = gold.facts(desk.profile)
+        if len(facts.tables) != 4:
+            continue
+        builder = desk.instances(gold, facts, (task.entry.now,)).builder
+        for number in range(_BUILT // 10):
+            started = time.perf_counter()
+            desk.hold(builder.build(number).tables)
+            times.append((time.perf_counter() - started) * 1000)
+        if len(times) >= _BUILT:
+            break
+    return median(times)
 
 
 if __name__ == "__main__":

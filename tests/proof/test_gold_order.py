@@ -6,7 +6,7 @@ from collections import Counter
 import duckdb
 import pytest
 
-from utils.proof.gold import NotAQueryError, keyed_query, orders_rows, parse_query
+from utils.proof.gold import NotAQueryError, keyed_query, orders_by_text, orders_rows, parse_query
 
 TABLE = """
 CREATE TABLE t (id INTEGER, name TEXT, grp TEXT, v REAL);
@@ -157,3 +157,32 @@ def test_only_one_reading_query_is_taken(sql, dialect):
 )
 def test_every_form_of_query_is_taken(sql):
     parse_query(sql, "sqlite")
+
+
+@pytest.mark.parametrize(
+    ("sql", "seen"),
+    [
+        ("SELECT a FROM t", False),
+        ("SELECT a FROM t ORDER BY a", True),
+        (" with s as (select a from t order by a) select * from s;", False),
+        ("WITH s AS (SELECT a FROM t) SELECT * FROM s\norder\n  by 1 LIMIT 3 ; ", True),
+        ("SELECT a FROM t UNION SELECT b FROM u ORDER BY 1", True),
+        ("SELECT ROW_NUMBER() OVER (ORDER BY a) FROM t", False),
+        ("SELECT 'x) ORDER BY', \"o(rder by\" FROM t", False),
+        ("SELECT a FROM (SELECT a FROM t ORDER BY a LIMIT 3) AS s", False),
+        ("SELECT a AS reorder FROM t", False),
+        ("SELECT 'it''s' FROM t ORDER BY 1", True),
+        ("DELETE FROM t", None),
+        ("SELECT 1; SELECT 2", None),
+        ("SELECT 1 -- ORDER BY a", None),
+        ("SELECT 1 /* ( */ ORDER BY 1", None),
+        ("SELECT `a)` FROM t", None),
+        ("SELECT $$ORDER BY$$", None),
+        ("VALUES (1)", None),
+        ("", None),
+    ],
+)
+def test_an_order_is_seen_without_parsing(sql: str, seen: bool | None) -> None:
+    assert orders_by_text(sql) is seen
+    if seen is not None:
+        assert orders_rows(parse_query(sql, "sqlite")) is seen

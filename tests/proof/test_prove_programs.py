@@ -164,7 +164,7 @@ def test_unsafe(entry, tmp_path, verdict):
         ("", "expected exactly one SELECT"),
         ("SELECT * FROM no_such_table", "no_such_table"),
         ("SELECT no_such_column FROM sbCustomer", "no_such_column"),
-        ("SELECT COUNT(* FROM sbCustomer", "does not parse"),
+        ("SELECT COUNT(* FROM sbCustomer", "syntax error"),
         ("DELETE FROM sbCustomer", "expected exactly one SELECT"),
         ("SELECT 1; SELECT 2", "expected exactly one SELECT"),
         ("how many customers?", ""),

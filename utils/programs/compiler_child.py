@@ -23,7 +23,15 @@ from utils.core.console import UserError
 from utils.programs.allowlist import UnsafeProgramError, check_program
 from utils.programs.compile import GraphCompiler
 from utils.programs.source import ProgramError
-from utils.programs.walls import allow_cpu, close_in, filter_library, forget_environment, limit_resources, silence
+from utils.programs.walls import (
+    allow_cpu,
+    close_in,
+    collect_garbage_seldom,
+    filter_library,
+    forget_environment,
+    limit_resources,
+    silence,
+)
 
 _OPEN_FILES = 64
 _MOST_DETAIL = 600
@@ -53,6 +61,7 @@ def serve(channel: Connection, memory_mb: int, limit_s: float) -> None:
     silence()
     forget_environment()
     limit_resources(memory_mb, _OPEN_FILES, file_bytes=0)
+    collect_garbage_seldom()
     filtered = close_in()
     channel.send_bytes(json.dumps({"ready": True, "filtered": filtered}).encode())
     while True:

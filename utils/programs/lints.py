@@ -19,8 +19,8 @@ _EXPLANATIONS = {
 }
 
 
-def lint_program(program: str, datetime_names: frozenset[str] = frozenset()) -> list[Lint]:
-    """All such places, in order; `datetime_names` are the graph's properties of type datetime that hold a time of day.
+def lint_program(program: str, timestamps: Callable[[], frozenset[str]] = frozenset) -> list[Lint]:
+    """All such places, in order; `timestamps` gives the graph's properties that hold a day with a time.
 
     Raises SyntaxError when the program does not parse.
     """
@@ -28,12 +28,12 @@ def lint_program(program: str, datetime_names: frozenset[str] = frozenset()) -> 
     found = [
         Lint(code=code, line=getattr(node, "lineno", 1), explanation=_EXPLANATIONS[code])
         for node in ast.walk(tree)
-        for code in _codes(node, datetime_names)
+        for code in _codes(node, timestamps)
     ]
     return sorted(found, key=lambda lint: (lint.line, lint.code))
 
 
-def _codes(node: ast.AST, datetime_names: frozenset[str]) -> Iterator[str]:
+def _codes(node: ast.AST, timestamps: Callable[[], frozenset[str]]) -> Iterator[str]:
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and node.func.attr == "SINGULAR":
             yield "singular_on_plural"
@@ -49,8 +49,7 @@ def _codes(node: ast.AST, datetime_names: frozenset[str]) -> Iterator[str]:
         if any(isinstance(side, ast.Constant) and side.value is None for side in sides):
             yield "compared_with_none"
         includes_the_day = any(isinstance(operator, ast.LtE | ast.Gt | ast.Eq | ast.NotEq) for operator in node.ops)
-        of_moments = _some(sides, lambda side: _is_named(side, datetime_names))
-        if includes_the_day and of_moments and _some(sides, _is_bare_date):
+        if includes_the_day and _some(sides, _is_bare_date) and _some(sides, lambda one: _is_named(one, timestamps())):
             yield "timestamp_against_date"
 
 

@@ -19,7 +19,7 @@ from typing import Generic, Literal, TypeVar
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from utils.programs.forking import fork_server
-from utils.programs.walls import DEFAULT_MEMORY_MB, forget_environment, limit_resources, silence
+from utils.programs.walls import DEFAULT_MEMORY_MB, collect_garbage_seldom, forget_environment, limit_resources, silence
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -131,3 +131,4 @@ def _confine(memory_mb: int) -> None:
     limit_resources(memory_mb, _OPEN_FILES_LIMIT)
     forget_environment()
     silence()
+    collect_garbage_seldom()

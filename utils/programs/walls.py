@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import resource
 import time
@@ -32,6 +33,17 @@ def limit_resources(memory_mb: int, files: int, file_bytes: int | None = None) -
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+
+
+def collect_garbage_seldom() -> None:
+    """Leave what is loaded by now to the end, and look for cycles a hundred times less often than Python does.
+
+    Compilers and parsers make many small objects that live on or die at once: looking for cycles takes a tenth of
+    their time and finds nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(70_000, 20, 20)
 
 
 def forget_environment() -> None:

@@ -14,7 +14,7 @@ from utils.programs.clock import pin_clock
 from utils.proof.bags import Row
 from utils.proof.compare import Answer, follows, tie_groups
 from utils.proof.fuzzing.facts import QueryFacts, query_facts
-from utils.proof.gold import KeyedQuery, keyed_query, orders_rows, parse_query
+from utils.proof.gold import KeyedQuery, keyed_query, orders_by_text, orders_rows, parse_query
 
 Run = Callable[[str], list[Row]]  # runs SQL and gives canonical rows
 _ANOTHER_MOMENT = "2001-02-03 04:05:06"
@@ -24,7 +24,7 @@ _ANOTHER_MOMENT = "2001-02-03 04:05:06"
 class Query:
     """One SQL query, with its readings of the clock, and what is read off it once.
 
-    Reading `parsed`, or what needs it, raises NotAQueryError when the SQL is no single SELECT.
+    Reading `parsed`, or what may need it, raises NotAQueryError when the SQL is no single SELECT.
     """
 
     sql: str
@@ -39,7 +39,8 @@ class Query:
     @cached_property
     def orders(self) -> bool:
         """Whether the outermost query states an order."""
-        return orders_rows(self.parsed)
+        seen = orders_by_text(self.sql)
+        return orders_rows(self.parsed) if seen is None else seen
 
     @cached_property
     def keyed(self) -> KeyedQuery | None:

@@ -31,6 +31,11 @@ class Answer:
         return self.tie_groups is not None and sum(map(len, self.tie_groups)) > len(self.rows)
 
 
+def same_rows(left: Sequence[Row], right: Sequence[Row]) -> bool:
+    """Whether two results hold the same rows in the same order."""
+    return len(left) == len(right) and all(map(rows_equal, left, right))
+
+
 def tie_groups(rows: Sequence[Row], keys: Sequence[Row]) -> list[list[Row]]:
     """Cut ordered rows into runs whose sort keys are equal."""
     groups: list[list[Row]] = []
@@ -63,7 +68,11 @@ def difference(gold: Answer, candidate: Answer, superset: bool = False) -> str:
     if len(gold.rows) != len(candidate.rows):
         shown = _shown_difference(gold.rows, candidate.rows) if gold_width == width else ""
         return f"{len(candidate.rows):,} rows, expected {len(gold.rows):,}{shown}"
-    if gold.rows == candidate.rows and candidate.tie_groups is None:
+    if same_rows(gold.rows, candidate.rows) and (
+        gold.tie_groups is None
+        or candidate.tie_groups is None
+        or [*map(len, gold.tie_groups)] == [*map(len, candidate.tie_groups)]
+    ):
         return ""
     almost = ""
     for mapping in _column_mappings(gold, candidate.rows):
@@ -106,7 +115,8 @@ def follows(groups: list[list[Row]], rows: list[Row]) -> bool:
     """Whether `rows` takes from each tie group in turn, in any order, and from the last as many as there are."""
     start = 0
     for group in groups[:-1]:
-        if not bags_equal(group, rows[start : start + len(group)]):
+        taken = rows[start : start + len(group)]
+        if not (rows_equal(group[0], taken[0]) if len(group) == len(taken) == 1 else bags_equal(group, taken)):
             return False
         start += len(group)
     rest = rows[start:]

@@ -17,7 +17,7 @@ from utils.programs.clock import reads_python_clock
 from utils.programs.lints import lint_program
 from utils.proof.answers import Query, Run, proves_something
 from utils.proof.bags import Row
-from utils.proof.compare import OPEN_ORDER, WRONG_ORDER, Answer, difference, differs_by_rounding
+from utils.proof.compare import OPEN_ORDER, WRONG_ORDER, Answer, difference, differs_by_rounding, same_rows
 from utils.proof.counterexample import Tables, shown_answer, shown_tables, smallest
 from utils.proof.desk import Desk, Gold, InstanceSet
 from utils.proof.fuzzing.facts import QueryFacts
@@ -110,11 +110,13 @@ def judge(task: JudgeTask) -> Verdict:
 
 
 def _lints(task: JudgeTask) -> list[Lint]:
-    try:
-        names = _desk(task).timestamp_properties if "sqlite" in task.sql else frozenset()
-    except _StoppedError:
-        names = frozenset()
-    return lint_program(task.program, names)
+    def timestamps() -> frozenset[str]:
+        try:
+            return _desk(task).timestamp_properties if "sqlite" in task.sql else frozenset()
+        except _StoppedError:
+            return frozenset()
+
+    return lint_program(task.program, timestamps)
 
 
 def _explained(reason: Reason) -> Lint:
@@ -134,10 +136,7 @@ class _Judgement:
 
     def climb(self) -> None:
         """Every step in turn; raises _StoppedError at the first that fails."""
-        try:
-            assert self._candidate.parsed is not None
-        except NotAQueryError as error:
-            raise _StoppedError("unsafe", f"the program compiles to something that is not a query: {error}") from error
+        self._check_candidate()
         gold = self._gold()
         proven = proves_something(gold.rows)
         self._found.tried += proven
@@ -150,11 +149,22 @@ class _Judgement:
             what = "only nulls" if gold.rows else "no rows"
             raise _StoppedError("degenerate", f"the gold SQL gives {what}, on made data too, so nothing can be proven")
 
+    def _check_candidate(self) -> None:
+        try:
+            assert self._candidate.orders is not None
+            if self._settings.instances:
+                assert self._candidate.parsed is not None
+        except NotAQueryError as error:
+            raise _StoppedError("unsafe", f"the program compiles to something that is not a query: {error}") from error
+
     # the original database
 
     def _gold(self) -> Gold:
         try:
-            return self._desk.gold(self._task.gold_sql, self._limit_s)
+            gold = self._desk.gold(self._task.gold_sql, self._limit_s)
+            if self._settings.instances:
+                assert gold.query.parsed is not None
+            return gold
         except QueryTimeoutError as error:
             raise _StoppedError("timeout", f"the gold SQL: {error}") from error
         except Exception as error:
@@ -168,7 +178,7 @@ class _Judgement:
         differs = ""
         if gold.query.orders and not self._candidate.orders and self._gold_orders_rows(gold, run):
             differs = _NO_ORDER
-        elif gold.rows != rows:
+        elif not same_rows(gold.rows, rows):
             answer = gold.query.with_ties(run, self._desk.entry.now, gold.rows)
             if answer.limit_cuts_tie:
                 self._found.notes.append("LIMIT cuts a tie on the original: gold could have kept other rows")
@@ -205,7 +215,7 @@ class _Judgement:
             raise _StoppedError("timeout", f"on the DuckDB twin: {error}") from error
         except Exception as error:
             raise _StoppedError("dialect_split", f"on the DuckDB twin: {one_line(error)}", "twin") from error
-        if rows != gold.rows:
+        if not same_rows(gold.rows, rows):
             answer = gold.query.with_ties(self._desk.on_original(self._limit_s), now, gold.rows)
             differs = difference(answer, Answer(rows), self._settings.superset)
             if differs and not differs_by_rounding(gold.rows, rows):

@@ -15,9 +15,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 
 from utils.core.fingerprint import files_fingerprint, fingerprint
-from utils.databases.profile import DatabaseProfile
+from utils.databases.profile import DatabaseProfile, Value
 from utils.proof.compare import Answer
 from utils.proof.fuzzing.facts import QueryFacts
+from utils.proof.fuzzing.filling import Rows
 from utils.proof.instances import Instance
 
 _MOST_BYTES = 1_000_000_000
@@ -82,18 +83,30 @@ def _prepare(raw: Any, _record: Any) -> None:
 def _packed(kept: Kept) -> bytes:
     instance, gold = kept
     answer = None if gold is None else {"rows": gold.rows, "tie_groups": gold.tie_groups}
-    body = {**vars(instance), "gold": answer}
+    tables = {name: _columns(rows) for name, rows in instance.tables.items()}
+    body = {**vars(instance), "tables": tables, "gold": answer}
     return zlib.compress(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), 1)
 
 
 def _unpacked(body: bytes) -> Kept:
     found = json.loads(zlib.decompress(body))
-    tables = {name: [tuple(row) for row in rows] for name, rows in found["tables"].items()}
+    tables = {name: _rows(*packed) for name, packed in found["tables"].items()}
     instance = Instance(found["number"], tables, found["clock"], found["growth"])
     if found["gold"] is None:
         return instance, None
     rows, groups = found["gold"]["rows"], found["gold"]["tie_groups"]
-    return instance, Answer([tuple(row) for row in rows], groups and [[tuple(row) for row in one] for one in groups])
+    return instance, Answer([*map(tuple, rows)], groups and [[*map(tuple, one)] for one in groups])
+
+
+def _columns(rows: Rows) -> tuple[int, list[list[Value]]]:
+    """How many rows, and their columns; a column that is the same in all rows as its one value."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return len(rows), [column[:1] if all(cell == column[0] for cell in column) else column for column in columns]
+
+
+def _rows(count: int, columns: list[list[Value]]) -> Rows:
+    """The opposite of `_columns`."""
+    return list(zip(*(column if len(column) == count else column * count for column in columns), strict=True))
 
 
 @cache

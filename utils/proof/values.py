@@ -12,6 +12,7 @@ from typing import Any
 from utils.core.records import Cell
 
 _MIDNIGHT_OR_FRACTION = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?\Z")
+_SHORTEST_MOMENT = 19
 RELATIVE_TOLERANCE = 1e-10  # rounding errors stay far below; cents in a sum of millions do not
 ABSOLUTE_TOLERANCE = 1e-9
 
@@ -22,6 +23,11 @@ def canonical_cell(value: Any) -> Cell:
     Examples: `Decimal("5.0")` is 5.0, `True` is 1, NaN and NaT are None,
     `datetime(2023, 4, 1)` and "2023-04-01 00:00:00" are "2023-04-01"; "5" stays text.
     """
+    kind = type(value)
+    if kind is str:
+        return _canonical_text(value)
+    if kind is int:
+        return value
     if value is None or value != value:  # NaN and NaT differ from themselves
         return None
     if isinstance(value, bool):
@@ -42,7 +48,7 @@ def canonical_cell(value: Any) -> Cell:
 
 
 def _canonical_text(text: str) -> str:
-    found = _MIDNIGHT_OR_FRACTION.match(text)
+    found = _MIDNIGHT_OR_FRACTION.match(text) if len(text) >= _SHORTEST_MOMENT and text[4] == "-" else None
     if not found:
         return text
     fraction = (found[3] or "").rstrip("0").rstrip(".")
@@ -72,4 +78,6 @@ def cells_equal(left: Cell, right: Cell) -> bool:
 
 def rows_equal(left: Sequence[Cell], right: Sequence[Cell]) -> bool:
     """Cell by cell, same length."""
-    return len(left) == len(right) and all(cells_equal(a, b) for a, b in zip(left, right, strict=True))
+    if left == right:
+        return True
+    return len(left) == len(right) and all(map(cells_equal, left, right))
