@@ -195,6 +195,22 @@ def test_no_instances_is_the_original_only(judged: Judged) -> None:
     assert (verdict.status, verdict.instances_tried, verdict.data_rules) == ("match", 1, [])
 
 
+def test_a_gold_that_reads_a_view_is_proven_on_made_data(prove: Prove, tmp_path: Path) -> None:
+    entry = make_town(tmp_path, "CREATE VIEW light AS SELECT id AS n FROM person WHERE weight < 62;")
+    gold = "SELECT n FROM light"
+    verdict = prove(ProofTask("q", "result = people.WHERE(weight < 62).CALCULATE(key)", gold, entry))
+    assert (verdict.status, verdict.instances_tried) == ("match", 1 + DEFAULT_INSTANCES)
+    verdict = prove(ProofTask("q", "result = people.WHERE(weight <= 62).CALCULATE(key)", gold, entry))
+    assert (verdict.status, verdict.reasons) == ("mismatch", ["boundary"])
+
+
+def test_where_no_data_can_be_made_it_is_said(judged: Judged) -> None:
+    gold = "SELECT id FROM person WHERE id = 1 AND (SELECT COUNT(*) FROM person) = 3"
+    verdict = judged("result = people.WHERE(key == 1).CALCULATE(key)", gold)
+    assert (verdict.status, verdict.instances_tried) == ("match", 1)
+    assert verdict.notes == ["gold gives nothing on made data, so the program is proven on the original only"]
+
+
 def test_a_limit_that_cuts_a_tie_is_noted(judged: Judged) -> None:
     program = "result = people.CALCULATE(key).TOP_K(1, by=(city_id.ASC(), key.ASC()))"
     gold = "SELECT id FROM person ORDER BY city_id LIMIT 1"

@@ -251,6 +251,8 @@ class _Judgement:
                 self._found.passed += 1
             if usable == wanted:
                 break
+        if not usable:
+            self._found.notes.append("gold gives nothing on made data, so the program is proven on the original only")
         instances.save()
 
     def _judged(self, gold: Query, instance: Instance) -> Kept:

@@ -1,8 +1,11 @@
 """What is read off a query."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.proof.fuzzing.support import facts_of
+from tests.proof.fuzzing.support import facts_of, town
+from utils.databases.reflection import DeclaredView
 
 JOINED = "person AS p JOIN city AS c ON c.id = p.city_id"
 
@@ -59,6 +62,15 @@ def test_tables_and_columns_of_every_part() -> None:
     assert facts.columns >= {("city", "label"), ("person", "city_id"), ("visit", "person_id"), ("person", "id")}
     assert ("person", "weight") not in facts.columns
     assert ("person", "weight") in facts_of("SELECT * FROM person").columns
+
+
+def test_a_view_is_what_it_stands_for() -> None:
+    light = DeclaredView("light", "CREATE VIEW light AS SELECT id AS n, city_id FROM person WHERE weight < 50")
+    nested = DeclaredView("nested", "CREATE VIEW nested AS SELECT n FROM light")
+    profile = replace(town(), views=(light, nested))
+    facts = facts_of("SELECT n FROM nested WHERE n > 7", profile)
+    assert facts.tables == {"person"}
+    assert facts.constants == {("person", "weight", 50), ("person", "id", 7)}
 
 
 def test_conditions_hold_together_by_alternative() -> None:

@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlglot
 from sqlglot import exp
-from sqlglot.errors import OptimizeError
+from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from utils.databases.connect import Dialect
@@ -72,10 +73,27 @@ class QueryFacts:
 
 
 def query_facts(query: exp.Query, profile: DatabaseProfile, dialect: Dialect) -> QueryFacts:
-    """The facts of a parsed query. What cannot be resolved is left out: data is then less telling, not wrong."""
-    reader = _FactReader(query, profile, dialect)
+    """The facts of a parsed query, its views replaced by what they stand for.
+
+    What cannot be resolved is left out: data is then less telling, not wrong.
+    """
+    reader = _FactReader(_without_views(query, profile, dialect), profile, dialect)
     reader.read()
     return QueryFacts(**{name: frozenset(values) for name, values in reader.found.items()})
+
+
+def _without_views(query: exp.Query, profile: DatabaseProfile, dialect: Dialect) -> exp.Query:
+    used = {table.name.lower() for table in query.find_all(exp.Table)}
+    if not any(view.name.lower() in used for view in profile.views):
+        return query
+    sources: dict[str, Any] = {}
+    for view in profile.views:
+        with suppress(SqlglotError):
+            created = sqlglot.parse_one(view.statement, read=dialect)
+            if isinstance(created.expression, exp.Query):
+                sources[view.name] = created.expression
+    expanded = exp.expand(query, sources, dialect=dialect)
+    return expanded if isinstance(expanded, exp.Query) else query
 
 
 @dataclass
