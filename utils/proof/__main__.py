@@ -90,8 +90,11 @@ def _prover(args: argparse.Namespace, work: WorkDir) -> AbstractContextManager[A
     cache = None if args.no_cache else work.cache
     if args.engine == "local":
         return Prover(args.workers, args.timeout, args.memory_mb, cache)
-    from utils.proof.cluster import ClusterProver  # loads Ray, which is optional
-
+    try:
+        from utils.proof.cluster import ClusterProver  # loads Ray, which is optional
+    except ModuleNotFoundError as error:
+        told = f"--engine ray: {error.name} is not installed; install it with `pip install -r requirements-ray.txt`"
+        raise UserError(told) from error
     return ClusterProver(args.ray_address, args.workers, args.timeout, args.memory_mb, cache)
 
 

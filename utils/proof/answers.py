@@ -52,6 +52,10 @@ class Query:
         """Whether the answer may depend on the moment at which the query runs."""
         return pin_clock(self.sql, self.dialect, _ANOTHER_MOMENT) != self.sql
 
+    def check(self, thoroughly: bool) -> None:
+        """Raise NotAQueryError where the SQL is no single SELECT; without parsing it unless `thoroughly`."""
+        _ = self.parsed if thoroughly else self.orders
+
     def facts(self, profile: DatabaseProfile) -> QueryFacts:
         """What made data must be built around."""
         if id(profile) not in self._facts:

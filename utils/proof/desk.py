@@ -104,7 +104,7 @@ class Desk:
             self._golds.move_to_end(sql)
             return self._golds[sql]
         query = Query(sql, self.dialect)
-        assert query.orders is not None  # a SELECT, so far as that can be seen without parsing it
+        query.check(thoroughly=False)
         self._golds[sql] = Gold(query, self.on_original(limit_s)(query.at(self.entry.now)))
         if len(self._golds) > _KEPT_GOLDS:
             self._golds.popitem(last=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from utils.core.records import Cell, TableRows, Verdict
+from utils.proof.compare import OPEN_ORDER
 
 _WIDEST = 40
 
@@ -21,6 +22,8 @@ def explained(question_id: str, program: str, gold_sql: str, verdict: Verdict) -
         for name, table in example.tables.items():
             parts += ["", f"  {name}", _table(table)]
         parts += ["", "On it the gold SQL gives", _table(example.gold), "", "and the program", _table(example.program)]
+        if OPEN_ORDER in verdict.detail:
+            parts.append("  (or the same rows in another order: nothing in the program decides)")
     if verdict.data_rules:
         parts += ["", "What made data may hold, and who says so:", *(f"  {line}" for line in verdict.data_rules)]
     return "\n".join(parts) + "\n"

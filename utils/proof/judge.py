@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-from sqlglot import exp
 
 from utils.core.console import UserError
 from utils.core.records import Counterexample, Lint, Verdict, VerdictStatus
@@ -17,19 +16,17 @@ from utils.programs.clock import reads_python_clock
 from utils.programs.lints import lint_program
 from utils.proof.answers import Query, Run, proves_something
 from utils.proof.bags import Row
-from utils.proof.compare import OPEN_ORDER, WRONG_ORDER, Answer, difference, differs_by_rounding, same_rows
-from utils.proof.counterexample import Tables, shown_answer, shown_tables, smallest
+from utils.proof.compare import Answer, difference, differs_by_rounding, same_rows
 from utils.proof.desk import Desk, Gold, InstanceSet
+from utils.proof.diagnosis import counterexample_of, reasons_of
 from utils.proof.fuzzing.facts import QueryFacts
 from utils.proof.gold import NotAQueryError
 from utils.proof.instances import Instance
-from utils.proof.neutral import neutral_versions
 from utils.proof.settings import ProofSettings, Reason
-from utils.proof.store import Kept
+from utils.proof.trial import NO_ORDER, Trial, one_line
 
 _desks: dict[str, Desk] = {}  # one worker keeps its databases open
 _ATTEMPTS_AN_INSTANCE = 4  # gold proves nothing on some instances
-_NO_ORDER = "the question asks for an order, but the program states none"
 _EXPLAINED: dict[Reason, str] = {
     "null_vs_zero": (
         "PyDough's SUM and COUNT of nothing are 0 in most places and null in some, SQL's SUM of nothing is null; "
@@ -151,9 +148,7 @@ class _Judgement:
 
     def _check_candidate(self) -> None:
         try:
-            assert self._candidate.orders is not None
-            if self._settings.instances:
-                assert self._candidate.parsed is not None
+            self._candidate.check(thoroughly=bool(self._settings.instances))
         except NotAQueryError as error:
             raise _StoppedError("unsafe", f"the program compiles to something that is not a query: {error}") from error
 
@@ -162,8 +157,7 @@ class _Judgement:
     def _gold(self) -> Gold:
         try:
             gold = self._desk.gold(self._task.gold_sql, self._limit_s)
-            if self._settings.instances:
-                assert gold.query.parsed is not None
+            gold.query.check(thoroughly=bool(self._settings.instances))
             return gold
         except QueryTimeoutError as error:
             raise _StoppedError("timeout", f"the gold SQL: {error}") from error
@@ -177,7 +171,7 @@ class _Judgement:
             return
         differs = ""
         if gold.query.orders and not self._candidate.orders and self._gold_orders_rows(gold, run):
-            differs = _NO_ORDER
+            differs = NO_ORDER
         elif not same_rows(gold.rows, rows):
             answer = gold.query.with_ties(run, self._desk.entry.now, gold.rows)
             if answer.limit_cuts_tie:
@@ -230,92 +224,50 @@ class _Judgement:
         self._found.rules = data_rules(self._desk, facts)
         return self._desk.instances(gold.query, facts, clocks), facts
 
-    def _compare_on_instances(self, gold: Gold) -> None:
+    def _usable(self, trial: Trial, instances: InstanceSet) -> Iterator[tuple[Instance, Answer]]:
+        """As many instances as wanted on which gold gives something, with its answer."""
         wanted = self._settings.instances
-        if not wanted:
+        for number in range(_ATTEMPTS_AN_INSTANCE * wanted):
+            instance, answer = instances.get(number, lambda made: (made, trial.gold_on(made.tables, made.clock)))
+            if answer is not None:
+                yield instance, answer
+                wanted -= 1
+                if not wanted:
+                    return
+
+    def _compare_on_instances(self, gold: Gold) -> None:
+        if not self._settings.instances:
             return
         instances, facts = self._instance_set(gold)
-        usable = 0
-        for number in range(_ATTEMPTS_AN_INSTANCE * wanted):
-            instance, answer = instances.get(number, lambda made: self._judged(gold.query, made))
-            if answer is None:
-                continue
-            usable += 1
-            self._found.tried += 1
-            if answer.limit_cuts_tie and not self._found.notes:
-                self._found.notes.append("LIMIT cuts a tie on made data: gold could have kept other rows")
-            differs = self._difference_on(gold.query, instance.tables, instance.clock, answer)
-            if differs and self._holds_in_any_row_order(gold.query, instance):
-                self._settle(gold, instance, instances, facts, differs)
-            else:
-                self._found.passed += 1
-            if usable == wanted:
-                break
-        if not usable:
+        trial = Trial(self._desk, gold.query, self._candidate, self._settings)
+        before = self._found.tried
+        try:
+            for instance, answer in self._usable(trial, instances):
+                self._found.tried += 1
+                if answer.limit_cuts_tie and not self._found.notes:
+                    self._found.notes.append("LIMIT cuts a tie on made data: gold could have kept other rows")
+                differs = trial.difference_on(instance.tables, instance.clock, answer)
+                if differs and trial.differ_in_any_row_order(instance):
+                    self._settle(trial, instance, instances, facts, differs)
+                else:
+                    self._found.passed += 1
+        finally:
+            instances.save()
+        if self._found.tried == before:
             self._found.notes.append("gold gives nothing on made data, so the program is proven on the original only")
-        instances.save()
 
-    def _judged(self, gold: Query, instance: Instance) -> Kept:
-        """The instance with gold's answer, or without one where that proves nothing."""
-        return instance, self._gold_on(gold, instance.tables, instance.clock)
-
-    def _gold_on(self, gold: Query, tables: Tables, clock: str | None) -> Answer | None:
-        self._desk.hold(tables)
-        run = self._desk.on_instance(self._limit_s)
-        try:
-            answer = _ordered(gold, run, clock) if gold.orders else gold.answer(run, clock)
-        except Exception:  # a gold that fails on this data, by an overflow or by taking too long, proves nothing on it
-            return None
-        if not proves_something(answer.rows):
-            return None
-        if gold.orders and answer.tie_groups is None:
-            return Answer(answer.rows, [[row] for row in answer.rows])
-        return answer
-
-    def _difference_on(self, gold: Query, tables: Tables, clock: str | None, answer: Answer) -> str:
-        """What the program gives otherwise than gold on these tables."""
-        if gold.orders and not self._candidate.orders and len(answer.tie_groups or ()) > 1:
-            return _NO_ORDER
-        self._desk.hold(tables)
-        try:
-            given = self._candidate_on_instance(gold, clock)
-        except (QueryTimeoutError, ResultTooLargeError) as error:
-            return str(error)
-        except MemoryError:
-            raise
-        except Exception as error:
-            return f"it fails: {one_line(error)}"
-        return difference(answer, given, self._settings.superset)
-
-    def _candidate_on_instance(self, gold: Query, clock: str | None) -> Answer:
-        run = self._desk.on_instance(self._limit_s)
-        if gold.orders and self._candidate.orders:
-            return _ordered(self._candidate, run, clock)
-        return self._candidate.answer(run, clock)
-
-    def _holds_in_any_row_order(self, gold: Query, instance: Instance) -> bool:
-        """Whether the difference is there, too, when every table's rows stand the other way round.
-
-        If not, it comes from how numbers were rounded while they were added up, or from a choice that nothing decides.
-        """
-        turned = {name: rows[::-1] for name, rows in instance.tables.items()}
-        answer = self._gold_on(gold, turned, instance.clock)
-        first = self._gold_on(gold, instance.tables, instance.clock)
-        if answer is None or first is None or difference(first, Answer(answer.rows)):
-            return False  # gold itself gives something else
-        return bool(self._difference_on(gold, turned, instance.clock, answer))
-
-    def _settle(self, gold: Gold, instance: Instance, instances: InstanceSet, facts: QueryFacts, differs: str) -> None:
+    def _settle(
+        self, trial: Trial, instance: Instance, instances: InstanceSet, facts: QueryFacts, differs: str
+    ) -> None:
         """Find the reason; accept it or stop with the smallest data that shows it."""
-        reasons = self._reasons(gold.query, instance, instances, differs)
+        reasons = reasons_of(trial, instance, instances.builder, differs)
         if reasons and set(reasons) <= self._settings.accept:
             for reason in reasons:
                 self._found.accepted[reason] = self._found.accepted.get(reason, 0) + 1
             return
         self._found.reasons = reasons
         if self._settings.counterexamples:
-            self._found.counterexample = self._smallest(gold.query, instance, instances, facts)
-        instances.save()
+            self._found.counterexample = counterexample_of(trial, instance, instances.builder, facts)
         told = f"on data made for the query (instance {instance.number}): {differs}"
         raise _StoppedError("mismatch", told, str(instance.number))
 
@@ -324,72 +276,14 @@ class _Judgement:
         if not (self._settings.counterexamples and self._settings.instances):
             return
         instances, facts = self._instance_set(gold)
-        for number in range(self._settings.instances):
-            instance, answer = instances.get(number, lambda made: self._judged(gold.query, made))
-            if answer is None:
-                continue
-            if told := self._difference_on(gold.query, instance.tables, instance.clock, answer):
-                if told != _NO_ORDER:
-                    self._found.reasons = self._reasons(gold.query, instance, instances, told)
-                self._found.counterexample = self._smallest(gold.query, instance, instances, facts)
+        trial = Trial(self._desk, gold.query, self._candidate, self._settings)
+        for instance, answer in self._usable(trial, instances):
+            if told := trial.difference_on(instance.tables, instance.clock, answer):
+                if told != NO_ORDER:
+                    self._found.reasons = reasons_of(trial, instance, instances.builder, told)
+                self._found.counterexample = counterexample_of(trial, instance, instances.builder, facts)
                 break
         instances.save()
-
-    def _reasons(self, gold: Query, instance: Instance, instances: InstanceSet, differs: str) -> list[Reason]:
-        """Features of the data without which both give the same."""
-        if differs == OPEN_ORDER:
-            return ["tie"]
-        answer = self._gold_on(gold, instance.tables, instance.clock)
-        if answer is not None and self._agree_with_zero(gold, instance, answer):
-            return ["null_vs_zero"]
-        base = self._desk.entry.now
-        if instance.clock is not None and base and instance.clock != base:
-            other = instances.builder.build(instance.number, base, instance.growth)
-            if self._agree(gold, other.tables, base):
-                return ["clock"]
-        for reasons, tables in neutral_versions(instance, instances.builder.wishes):
-            if self._agree(gold, tables, instance.clock):
-                if differs == WRONG_ORDER:
-                    return ["null_order" if reason == "nulls" else reason for reason in reasons]
-                return list(reasons)
-        return ["other"]
-
-    def _agree(self, gold: Query, tables: Tables, clock: str | None) -> bool:
-        answer = self._gold_on(gold, tables, clock)
-        return answer is not None and not self._difference_on(gold, tables, clock, answer)
-
-    def _agree_with_zero(self, gold: Query, instance: Instance, answer: Answer) -> bool:
-        """Whether both agree when null counts as 0."""
-        self._desk.hold(instance.tables)
-        try:
-            given = self._candidate_on_instance(gold, instance.clock)
-        except Exception:
-            return False
-        return not difference(_with_zeros(answer), _with_zeros(given))
-
-    def _smallest(
-        self, gold: Query, instance: Instance, instances: InstanceSet, facts: QueryFacts
-    ) -> Counterexample | None:
-        def differs(tables: Tables) -> bool:
-            answer = self._gold_on(gold, tables, instance.clock)
-            return answer is not None and bool(self._difference_on(gold, tables, instance.clock, answer))
-
-        if not differs(instance.tables):
-            return None
-        profile = self._desk.profile
-        tables = smallest(instance.tables, profile, instances.builder.wishes.links, differs)
-        answer = self._gold_on(gold, tables, instance.clock)
-        self._desk.hold(tables)
-        try:
-            given = self._candidate_on_instance(gold, instance.clock).rows
-        except Exception:
-            given = []
-        return Counterexample(
-            tables=shown_tables(tables, profile, facts),
-            gold=shown_answer(_names(gold.parsed), answer.rows if answer else []),
-            program=shown_answer(_names(self._candidate.parsed), given),
-            clock=instance.clock,
-        )
 
 
 def _desk(task: JudgeTask) -> Desk:
@@ -400,28 +294,6 @@ def _desk(task: JudgeTask) -> Desk:
         return _desks[key]
     except (UserError, OSError) as error:
         raise _StoppedError("infra_error", str(error)) from error
-
-
-def _ordered(query: Query, run: Run, clock: str | None) -> Answer:
-    """The answer with its ties, or without where the rewritten query fails."""
-    try:
-        return query.ordered_answer(run, clock)
-    except Exception:
-        return query.answer(run, clock)
-
-
-def _with_zeros(answer: Answer) -> Answer:
-    """An answer whose nulls are 0."""
-
-    def changed(rows: list[Row]) -> list[Row]:
-        return [tuple(0 if cell is None else cell for cell in row) for row in rows]
-
-    groups = answer.tie_groups
-    return Answer(changed(answer.rows), groups and [changed(group) for group in groups])
-
-
-def _names(query: exp.Query) -> list[str]:
-    return [one.alias or one.sql()[:30] for one in query.selects]
 
 
 def data_rules(desk: Desk, facts: QueryFacts) -> list[str]:
@@ -436,8 +308,3 @@ def data_rules(desk: Desk, facts: QueryFacts) -> list[str]:
             ):
                 lines.append(f"{what}: {'yes' if permission.allowed else 'no'} ({permission.source})")
     return lines
-
-
-def one_line(error: BaseException) -> str:
-    """An error's kind and words in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:600]
