@@ -26,7 +26,7 @@ def test_what_is_kept_comes_back(tmp_path_factory, tables, rows, tied) -> None: 
     store.put("key", made)
     store.close()
     again = InstanceStore(path)
-    found = again.get("key")
+    found = [one.unpacked() for one in again.get("key")]
     assert repr(found) == repr(made)  # 1, 1.0 and True are not the same here
     assert again.get("other") == []
     again.close()

@@ -72,7 +72,7 @@ def desks(databases: WorkDir) -> dict[str, Desk]:
 def test_instances_keep_what_keys_and_graph_promise(question: Question, desks: dict[str, Desk]) -> None:
     desk = desks[question.db_name]
     gold = Query(question.gold_sql or "", desk.dialect)
-    made = desk.instances(gold, gold.facts(desk.profile), desk.clocks(gold, gold, False))
+    made = desk.instances(gold, gold, desk.clocks(gold, gold, False))
     for number in range(3):
         instance = made.builder.build(number)
         assert broken_promises(instance, desk.profile) == []

@@ -21,7 +21,7 @@ from utils.proof.fuzzing.facts import QueryFacts
 from utils.proof.fuzzing.filling import Rows
 from utils.proof.hosts import Host, open_host
 from utils.proof.instances import InstanceBuilder
-from utils.proof.store import InstanceStore, Kept, instance_key, profile_key
+from utils.proof.store import InstanceStore, Kept, Packed, instance_key, profile_key, texts_key
 from utils.proof.values import canonical_rows
 
 # Moments that "now" stands at on made data beside the pinned one: ends of months and years tell calendar steps apart
@@ -110,16 +110,25 @@ class Desk:
             self._golds.popitem(last=False)
         return self._golds[sql]
 
-    def instances(self, gold: Query, facts: QueryFacts, clocks: tuple[str | None, ...]) -> InstanceSet:
-        """The instances made for a gold query and a program with these facts."""
-        key = instance_key(self._profile_key, gold.sql, facts, clocks)
+    def instances(self, gold: Query, candidate: Query, clocks: tuple[str | None, ...]) -> InstanceSet:
+        """The instances made for a gold query and a program; programs that ask the same of data share them."""
+
+        def facts() -> QueryFacts:
+            return gold.facts(self.profile) | candidate.facts(self.profile)
+
+        texts = texts_key(self._profile_key, gold.sql, candidate.sql, clocks)
+        key = self._store.key_of(texts) if self._store else None
+        if key is None:
+            key = instance_key(self._profile_key, gold.sql, facts(), clocks)
+            if self._store:
+                self._store.put_key(texts, key)
         if key not in self._sets:
             self._sets[key] = InstanceSet(self, key, facts, clocks)
             if len(self._sets) > _KEPT_SETS:
                 self._sets.popitem(last=False)
         return self._sets[key]
 
-    def kept(self, key: str) -> list[Kept]:
+    def kept(self, key: str) -> list[Packed]:
         """Instances of earlier runs."""
         return self._store.get(key) if self._store else []
 
@@ -140,13 +149,18 @@ class Desk:
 class InstanceSet:
     """The instances for one gold query and one program's facts: those kept, then new ones."""
 
-    def __init__(self, desk: Desk, key: str, facts: QueryFacts, clocks: tuple[str | None, ...]) -> None:
+    def __init__(self, desk: Desk, key: str, facts: Callable[[], QueryFacts], clocks: tuple[str | None, ...]) -> None:
         self._desk = desk
         self._key = key
-        self._facts = facts
+        self._read = facts
         self._clocks = clocks
-        self._kept = desk.kept(key)
+        self._kept: list[Packed | Kept] = [*desk.kept(key)]
         self._new: list[Kept] = []
+
+    @cached_property
+    def facts(self) -> QueryFacts:
+        """What the two queries ask of data; not needed where all instances are kept."""
+        return self._read()
 
     @cached_property
     def builder(self) -> InstanceBuilder:
@@ -156,12 +170,15 @@ class InstanceSet:
         def pin(sql: str, now: str | None) -> str:
             return pin_clock(sql, dialect, now)
 
-        return InstanceBuilder(self._desk.profile, self._facts, self._key, self._clocks, pin)
+        return InstanceBuilder(self._desk.profile, self.facts, self._key, self._clocks, pin)
 
     def get(self, number: int, judged: Callable[..., Kept]) -> Kept:
         """Instance `number` with gold's answer, which `judged` finds for a new one."""
         if number < len(self._kept):
-            return self._kept[number]
+            kept = self._kept[number]
+            if isinstance(kept, Packed):
+                kept = self._kept[number] = kept.unpacked()
+            return kept
         made = judged(self.builder.build(number, growth=self._next_growth()))
         self._kept.append(made)
         self._new.append(made)
@@ -169,7 +186,7 @@ class InstanceSet:
 
     def _next_growth(self) -> int:
         """More rows once gold has found nothing on several instances, as where it asks for large groups."""
-        latest = self._kept[-_FRUITLESS:]
+        latest = [one.unpacked() if isinstance(one, Packed) else one for one in self._kept[-_FRUITLESS:]]
         growth = latest[-1][0].growth if latest else 1
         fruitless = all(answer is None and made.growth == growth for made, answer in latest)
         return min(growth * 3, _MOST_GROWTH) if fruitless and len(latest) == _FRUITLESS else growth

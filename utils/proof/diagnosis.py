@@ -8,14 +8,14 @@ from utils.core.records import Counterexample
 from utils.proof.bags import Row
 from utils.proof.compare import OPEN_ORDER, WRONG_ORDER, Answer, difference
 from utils.proof.counterexample import shown_answer, shown_tables, smallest
-from utils.proof.fuzzing.facts import QueryFacts
-from utils.proof.instances import Instance, InstanceBuilder
+from utils.proof.desk import InstanceSet
+from utils.proof.instances import Instance
 from utils.proof.neutral import neutral_versions
 from utils.proof.settings import Reason
 from utils.proof.trial import Trial
 
 
-def reasons_of(trial: Trial, instance: Instance, builder: InstanceBuilder, differs: str) -> list[Reason]:
+def reasons_of(trial: Trial, instance: Instance, instances: InstanceSet, differs: str) -> list[Reason]:
     """The features of the data without which both give the same; `differs` is what differs with them."""
     if differs == OPEN_ORDER:
         return ["tie"]
@@ -23,10 +23,10 @@ def reasons_of(trial: Trial, instance: Instance, builder: InstanceBuilder, diffe
         return ["null_vs_zero"]
     base = trial.desk.entry.now
     if instance.clock is not None and base and instance.clock != base:
-        other = builder.build(instance.number, base, instance.growth)
+        other = instances.builder.build(instance.number, base, instance.growth)
         if trial.agree(other.tables, base):
             return ["clock"]
-    for reasons, tables in neutral_versions(instance, builder.wishes):
+    for reasons, tables in neutral_versions(instance, instances.builder.wishes):
         if trial.agree(tables, instance.clock):
             if differs == WRONG_ORDER:
                 return ["null_order" if reason == "nulls" else reason for reason in reasons]
@@ -34,22 +34,20 @@ def reasons_of(trial: Trial, instance: Instance, builder: InstanceBuilder, diffe
     return ["other"]
 
 
-def counterexample_of(
-    trial: Trial, instance: Instance, builder: InstanceBuilder, facts: QueryFacts
-) -> Counterexample | None:
+def counterexample_of(trial: Trial, instance: Instance, instances: InstanceSet) -> Counterexample | None:
     """The instance without all rows that the difference does not need, and both answers; None where there is none."""
     clock = instance.clock
     if not trial.differ(instance.tables, clock):
         return None
     profile = trial.desk.profile
-    tables = smallest(instance.tables, profile, builder.wishes.links, lambda one: trial.differ(one, clock))
+    tables = smallest(instance.tables, profile, instances.builder.wishes.links, lambda one: trial.differ(one, clock))
     answer = trial.gold_on(tables, clock)
     try:
         given = trial.candidate_on(tables, clock).rows
     except Exception:
         given = []
     return Counterexample(
-        tables=shown_tables(tables, profile, facts),
+        tables=shown_tables(tables, profile, instances.facts),
         gold=shown_answer(_names(trial.gold.parsed), answer.rows if answer else []),
         program=shown_answer(_names(trial.candidate.parsed), given),
         clock=clock,

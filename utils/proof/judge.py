@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from utils.core.console import UserError
@@ -19,7 +19,6 @@ from utils.proof.bags import Row
 from utils.proof.compare import Answer, difference, differs_by_rounding, same_rows
 from utils.proof.desk import Desk, Gold, InstanceSet
 from utils.proof.diagnosis import counterexample_of, reasons_of
-from utils.proof.fuzzing.facts import QueryFacts
 from utils.proof.gold import NotAQueryError
 from utils.proof.instances import Instance
 from utils.proof.settings import ProofSettings, Reason
@@ -217,18 +216,16 @@ class _Judgement:
 
     # instances
 
-    def _instance_set(self, gold: Gold) -> tuple[InstanceSet, QueryFacts]:
-        profile = self._desk.profile
-        facts = gold.query.facts(profile) | self._candidate.facts(profile)
+    def _instance_set(self, gold: Gold) -> InstanceSet:
         clocks = self._desk.clocks(gold.query, self._candidate, reads_python_clock(self._task.program))
-        self._found.rules = data_rules(self._desk, facts)
-        return self._desk.instances(gold.query, facts, clocks), facts
+        return self._desk.instances(gold.query, self._candidate, clocks)
 
     def _usable(self, trial: Trial, instances: InstanceSet) -> Iterator[tuple[Instance, Answer]]:
         """As many instances as wanted on which gold gives something, with its answer."""
         wanted = self._settings.instances
         for number in range(_ATTEMPTS_AN_INSTANCE * wanted):
             instance, answer = instances.get(number, lambda made: (made, trial.gold_on(made.tables, made.clock)))
+            self._found.rules = self._found.rules or data_rules(self._desk, instance.tables)
             if answer is not None:
                 yield instance, answer
                 wanted -= 1
@@ -238,7 +235,7 @@ class _Judgement:
     def _compare_on_instances(self, gold: Gold) -> None:
         if not self._settings.instances:
             return
-        instances, facts = self._instance_set(gold)
+        instances = self._instance_set(gold)
         trial = Trial(self._desk, gold.query, self._candidate, self._settings)
         before = self._found.tried
         try:
@@ -248,7 +245,7 @@ class _Judgement:
                     self._found.notes.append("LIMIT cuts a tie on made data: gold could have kept other rows")
                 differs = trial.difference_on(instance.tables, instance.clock, answer)
                 if differs and trial.differ_in_any_row_order(instance):
-                    self._settle(trial, instance, instances, facts, differs)
+                    self._settle(trial, instance, instances, differs)
                 else:
                     self._found.passed += 1
         finally:
@@ -256,18 +253,16 @@ class _Judgement:
         if self._found.tried == before:
             self._found.notes.append("gold gives nothing on made data, so the program is proven on the original only")
 
-    def _settle(
-        self, trial: Trial, instance: Instance, instances: InstanceSet, facts: QueryFacts, differs: str
-    ) -> None:
+    def _settle(self, trial: Trial, instance: Instance, instances: InstanceSet, differs: str) -> None:
         """Find the reason; accept it or stop with the smallest data that shows it."""
-        reasons = reasons_of(trial, instance, instances.builder, differs)
+        reasons = reasons_of(trial, instance, instances, differs)
         if reasons and set(reasons) <= self._settings.accept:
             for reason in reasons:
                 self._found.accepted[reason] = self._found.accepted.get(reason, 0) + 1
             return
         self._found.reasons = reasons
         if self._settings.counterexamples:
-            self._found.counterexample = counterexample_of(trial, instance, instances.builder, facts)
+            self._found.counterexample = counterexample_of(trial, instance, instances)
         told = f"on data made for the query (instance {instance.number}): {differs}"
         raise _StoppedError("mismatch", told, str(instance.number))
 
@@ -275,13 +270,13 @@ class _Judgement:
         """The program differs on the original; find out why, on data small enough to look at."""
         if not (self._settings.counterexamples and self._settings.instances):
             return
-        instances, facts = self._instance_set(gold)
+        instances = self._instance_set(gold)
         trial = Trial(self._desk, gold.query, self._candidate, self._settings)
         for instance, answer in self._usable(trial, instances):
             if told := trial.difference_on(instance.tables, instance.clock, answer):
                 if told != NO_ORDER:
-                    self._found.reasons = reasons_of(trial, instance, instances.builder, told)
-                self._found.counterexample = counterexample_of(trial, instance, instances.builder, facts)
+                    self._found.reasons = reasons_of(trial, instance, instances, told)
+                self._found.counterexample = counterexample_of(trial, instance, instances)
                 break
         instances.save()
 
@@ -296,11 +291,11 @@ def _desk(task: JudgeTask) -> Desk:
         raise _StoppedError("infra_error", str(error)) from error
 
 
-def data_rules(desk: Desk, facts: QueryFacts) -> list[str]:
-    """What made data may hold between the tables of a query, and who says so, a line each."""
+def data_rules(desk: Desk, tables: Collection[str]) -> list[str]:
+    """What made data may hold between tables, and who says so, a line each."""
     lines = []
     for link in desk.profile.links:
-        if link.child in facts.tables and link.parent in facts.tables:
+        if link.child in tables and link.parent in tables:
             for what, permission in (
                 (link.name, link.childless_parents),
                 (f"{link.child}.{'+'.join(link.columns)} null", link.null_keys),

@@ -22,7 +22,7 @@ Reason = Literal[
     "other",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
-DEFAULT_INSTANCES = 12
+DEFAULT_INSTANCES = 25
 
 
 @dataclass(frozen=True)

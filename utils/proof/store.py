@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,20 @@ _instances = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+_keys = Table("keys", _metadata, Column("texts", Text, primary_key=True), Column("key", Text, nullable=False))
+
 Kept = tuple[Instance, Answer | None]  # None: gold proves nothing on it
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A kept instance that nobody has asked for yet."""
+
+    body: bytes
+
+    def unpacked(self) -> Kept:
+        """The instance with gold's answer."""
+        return _unpacked(self.body)
 
 
 class InstanceStore:
@@ -49,17 +62,31 @@ class InstanceStore:
         """Make the file, before processes share it."""
         store = InstanceStore(path)
         store._connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        store._connection.execute(CreateTable(_instances, if_not_exists=True))
+        for table in (_instances, _keys):
+            store._connection.execute(CreateTable(table, if_not_exists=True))
         store._connection.commit()
         store.close()
 
-    def get(self, key: str) -> list[Kept]:
+    def get(self, key: str) -> list[Packed]:
         """What is kept under a key, in order of number; nothing where the file cannot be read now."""
         query = select(_instances.c.body).where(_instances.c.key == key).order_by(_instances.c.number)
         try:
-            return [_unpacked(body) for (body,) in self._connection.execute(query)]
+            return [Packed(body) for (body,) in self._connection.execute(query)]
         except OperationalError:
             return []
+
+    def key_of(self, texts: str) -> str | None:
+        """The key of the instances that two queries had before, by a hash of their texts."""
+        try:
+            return self._connection.execute(select(_keys.c.key).where(_keys.c.texts == texts)).scalar()
+        except OperationalError:
+            return None
+
+    def put_key(self, texts: str, key: str) -> None:
+        """Remember the key of two queries' instances, if the file can be written now."""
+        with suppress(OperationalError):
+            self._connection.execute(insert(_keys).prefix_with("OR REPLACE"), {"texts": texts, "key": key})
+        self._connection.commit()
 
     def put(self, key: str, kept: list[Kept]) -> None:
         """Keep instances, if the file can be written now; the old are dropped when it has grown too large."""
@@ -118,6 +145,11 @@ def _code_key() -> str:
 def profile_key(profile: DatabaseProfile) -> str:
     """A hash of all that instances are made from on the database's side."""
     return fingerprint(asdict(profile))
+
+
+def texts_key(profile: str, gold_sql: str, sql: str, clocks: tuple[str | None, ...]) -> str:
+    """What the key of instances depends on, as long as nobody has read the two queries."""
+    return fingerprint(profile, gold_sql, sql, clocks, _code_key())
 
 
 def instance_key(profile: str, gold_sql: str, facts: QueryFacts, clocks: tuple[str | None, ...]) -> str:

@@ -173,7 +173,7 @@ class Filler:
     def _more_groups(self, column: Column, own: Sequence[Value]) -> Sequence[Value]:
         """Now and then more different texts than LIMIT keeps groups."""
         limits = [limit for limit in self._wishes.facts.limits if len(own) <= limit + 1 <= 30]
-        if column.kind != "text" or not own or not limits or self._rng.random() > 0.35:
+        if column.kind != "text" or not own or not limits or self._rng.random() > 0.5:
             return own
         return [*own, *(fresh(column, own, number) for number in range(1, max(limits) + 3 - len(own)))]
 
