@@ -33,6 +33,8 @@ INSERT INTO sales.receipt
 SELECT n, n % 25 + 1, timestamp '2022-01-01 08:00' + n * interval '13 hours', (n * 37) % 501 / 4.0,
     CASE WHEN n % 4 = 0 THEN 'card' WHEN n % 9 = 0 THEN NULL ELSE 'cash' END
 FROM generate_series(1, 900) AS n;
+CREATE VIEW sales.card AS SELECT id AS n, total FROM sales.receipt WHERE kind = 'card';
+CREATE MATERIALIZED VIEW sales.large AS SELECT n FROM sales.card WHERE total > 100;
 ANALYZE;
 """
 MATCHES = {
@@ -49,6 +51,10 @@ MATCHES = {
         "SELECT id, total FROM sales.receipt WHERE paid_at >= '2022-01-01' AND paid_at < '2023-01-01' "
         "AND kind = 'card' ORDER BY total DESC NULLS LAST, id LIMIT 5",
     ),
+    "views": (
+        "result = receipts.WHERE((kind == 'card') & (total > 100)).CALCULATE(key)",
+        "SELECT n FROM sales.large",
+    ),
     "now": (
         "result = shops.WHERE(opened < DATETIME('now', '-3 years')).CALCULATE(key)",
         "SELECT id FROM sales.shop WHERE opened < CURRENT_TIMESTAMP - interval '3 years'",
@@ -59,6 +65,10 @@ WRONG = {
     "childless": (
         "result = shops.CALCULATE(key, n=COUNT(receipts))",
         "SELECT s.id, COUNT(*) FROM sales.shop AS s JOIN sales.receipt AS r ON r.shop_id = s.id GROUP BY s.id",
+    ),
+    "view": (
+        "result = receipts.WHERE((kind == 'card') & (total >= 100)).CALCULATE(key)",
+        "SELECT n FROM large",
     ),
     "case": (
         "result = receipts.WHERE(kind == 'card').CALCULATE(key)",
@@ -146,7 +156,7 @@ def test_a_right_program_is_proven(entry: DatabaseEntry, prove: Prove, name: str
 def test_a_wrong_program_is_told_with_its_reason(entry: DatabaseEntry, prove: Prove, name: str) -> None:
     verdict = prove(ProofTask(name, *WRONG[name], entry))
     assert verdict.status == "mismatch"
-    assert verdict.reasons == [{"childless": "childless_parents"}.get(name, name)]
+    assert verdict.reasons == [{"childless": "childless_parents", "view": "boundary"}.get(name, name)]
     assert verdict.counterexample is not None
     assert verdict.counterexample.gold != verdict.counterexample.program
 

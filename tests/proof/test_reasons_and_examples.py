@@ -221,6 +221,17 @@ def test_a_limit_that_cuts_a_tie_is_noted(judged: Judged) -> None:
 # the command
 
 
+def test_duckdb_views_are_seen_through_too(prove: Prove, tmp_path: Path) -> None:
+    views = "CREATE VIEW light AS SELECT id AS n FROM person WHERE weight < 62; CREATE VIEW few AS SELECT n FROM light;"
+    town = make_town(tmp_path, twin=views)
+    entry = replace(town, url=str(town.twin_url), twin_url=None)
+    gold = "SELECT n FROM few"
+    verdict = prove(ProofTask("q", "result = people.WHERE(weight < 62).CALCULATE(key)", gold, entry))
+    assert (verdict.status, verdict.instances_tried) == ("match", 1 + DEFAULT_INSTANCES)
+    verdict = prove(ProofTask("q", "result = people.WHERE(weight <= 62).CALCULATE(key)", gold, entry))
+    assert (verdict.status, verdict.reasons) == ("mismatch", ["boundary"])
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_the_command_reads_three_formats_and_takes_flags(town: DatabaseEntry, tmp_path: Path, suffix: str) -> None:
     frame = pd.DataFrame([(name, "town", *DIFFERENCES[name]) for name in ("case", "boundary")], columns=COLUMNS)

@@ -64,7 +64,7 @@ class DeclaredView:
 def reflect(connection: Any, dialect: Dialect) -> tuple[list[DeclaredTable], list[DeclaredView]]:
     """All tables and views behind a DB-API connection, tables in the engine's order."""
     if dialect == "duckdb":
-        return _duckdb_tables(connection), []
+        return _duckdb_tables(connection), _duckdb_views(connection)
     engine = create_engine(_DRIVER_URLS[dialect], creator=_always(connection), poolclass=StaticPool)
     inspector = inspect(engine)
     if dialect == "sqlite":
@@ -72,7 +72,13 @@ def reflect(connection: Any, dialect: Dialect) -> tuple[list[DeclaredTable], lis
         tables = [_inspected(inspector, None, name, statements[name]) for name in inspector.get_table_names()]
         return tables, [DeclaredView(name, statements[name]) for name in inspector.get_view_names()]
     schemas = [name for name in inspector.get_schema_names() if name not in _SYSTEM_SCHEMAS]
-    return [_inspected(inspector, schema, name) for schema in schemas for name in inspector.get_table_names(schema)], []
+    tables = [_inspected(inspector, schema, name) for schema in schemas for name in inspector.get_table_names(schema)]
+    views = [
+        DeclaredView(name, f'CREATE VIEW "{name}" AS {inspector.get_view_definition(name, schema)}')
+        for schema in schemas
+        for name in [*inspector.get_view_names(schema), *inspector.get_materialized_view_names(schema)]
+    ]
+    return tables, views
 
 
 def _always(connection: Any) -> Callable[[], Any]:
@@ -115,6 +121,13 @@ def _inspected(inspector: Inspector, schema: str | None, name: str, statement: s
 def _primary_key(inspector: Inspector, table: str, schema: str | None) -> tuple[str, ...]:
     """What a foreign key without target columns refers to."""
     return tuple(inspector.get_pk_constraint(table, schema)["constrained_columns"])
+
+
+def _duckdb_views(connection: Any) -> list[DeclaredView]:
+    rows = connection.execute(
+        "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY view_oid"
+    ).fetchall()
+    return [DeclaredView(name, sql) for name, sql in rows]
 
 
 def _duckdb_tables(connection: Any) -> list[DeclaredTable]:

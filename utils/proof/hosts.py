@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import duckdb
 import pandas as pd
+import sqlglot
+from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
+from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
-from utils.databases.connect import DUCKDB_SETTINGS, connect_server, dialect_of
+from utils.databases.connect import DUCKDB_SETTINGS, Dialect, connect_server, dialect_of
 from utils.databases.execute import run_query
 from utils.databases.profile import DatabaseProfile, Table
+from utils.databases.reflection import DeclaredView
 from utils.proof.bags import Row
 from utils.proof.fuzzing.filling import Rows, stored_columns
 from utils.proof.values import canonical_rows
@@ -60,9 +65,8 @@ class _SqliteHost:
             table = self._profile.tables[name]
             connection.execute(table.statement)
             connection.executemany(self._insert(table), rows)
-        if self._profile.views:
-            for view in self._profile.views:
-                connection.execute(view.statement)
+        for view in self._profile.views:
+            connection.execute(view.statement)
         connection.execute("COMMIT")
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.execute("PRAGMA query_only = ON")
@@ -93,6 +97,7 @@ class _DuckdbHost:
         self._profile = profile
         self._connection = duckdb.connect(":memory:", config=dict(DUCKDB_SETTINGS))
         self._made: set[str] = set()
+        self._views: set[str] = set()
 
     def load(self, tables: Mapping[str, Rows]) -> None:
         for name in self._made:
@@ -111,6 +116,10 @@ class _DuckdbHost:
             casts = ", ".join(f"CAST({quoted(one)} AS {types[one]})" for one in columns)
             self._connection.execute(f"INSERT INTO {_qualified(table)} SELECT {casts} FROM incoming")
             self._connection.unregister("incoming")
+        for view in _views_on(self._made, self._profile, "duckdb"):
+            if view.name not in self._views:
+                self._connection.execute(view.statement)
+                self._views.add(view.name)
 
     def run(self, sql: str, limit_s: float) -> list[Row]:
         return canonical_rows(run_query(self._connection, "duckdb", sql, limit_s).rows)
@@ -126,6 +135,7 @@ class _PostgresHost:
         self._profile = profile
         self._connection: Any = connect_server(url, read_only=False)
         self._made: set[str] = set()
+        self._views: set[str] = set()
 
     def load(self, tables: Mapping[str, Rows]) -> None:
         missing = [name for name in tables if name not in self._made]
@@ -138,6 +148,13 @@ class _PostgresHost:
                     added = f"ADD PRIMARY KEY ({', '.join(map(quoted, key))})"
                     self._connection.execute(f"ALTER TABLE pg_temp.{quoted(table.name)} {added}")
                 self._made.add(name)
+            for view in _views_on(self._made, self._profile, "postgres"):
+                if view.name not in self._views:
+                    definition = _as_query(view, "postgres")
+                    assert definition is not None
+                    own = self._on_made_tables(definition.sql("postgres"))
+                    self._connection.execute(f"CREATE TEMPORARY VIEW {quoted(view.name)} AS {own}")
+                    self._views.add(view.name)
             self._connection.execute("SET default_transaction_read_only = on")  # temporary tables may still be filled
         for name in self._made:
             self._connection.execute(f"DELETE FROM pg_temp.{quoted(self._profile.tables[name].name)}")
@@ -150,11 +167,46 @@ class _PostgresHost:
                         copy.write_row(row)
 
     def run(self, sql: str, limit_s: float) -> list[Row]:
-        names = {self._profile.tables[name].name for name in self._made}
-        return canonical_rows(run_query(self._connection, "postgres", without_schemas(sql, names), limit_s).rows)
+        return canonical_rows(run_query(self._connection, "postgres", self._on_made_tables(sql), limit_s).rows)
+
+    def _on_made_tables(self, sql: str) -> str:
+        """SQL that reads temporary tables only; raises LookupError where it would read others, which hold other data."""
+        made = frozenset([*self._made, *(name.lower() for name in self._views)])
+        if unknown := _relations(sql, "postgres") - made:
+            raise LookupError(f"reads {', '.join(sorted(unknown))}, of which there is no made data")
+        return without_schemas(sql, made)
 
     def close(self) -> None:
         self._connection.close()
+
+
+@lru_cache(maxsize=500)
+def _relations(sql: str, dialect: Dialect) -> frozenset[str]:
+    """The tables and views that a query reads, in lower case, without its own WITH names."""
+    query = sqlglot.parse_one(sql, read=dialect)
+    own = {one.alias.lower() for one in query.find_all(exp.CTE)}
+    return frozenset(one.name.lower() for one in query.find_all(exp.Table) if one.name and one.name.lower() not in own)
+
+
+def _as_query(view: DeclaredView, dialect: Dialect) -> exp.Query | None:
+    try:
+        created = sqlglot.parse_one(view.statement, read=dialect)
+    except SqlglotError:
+        return None
+    return created.expression if isinstance(created.expression, exp.Query) else None
+
+
+def _views_on(made: Collection[str], profile: DatabaseProfile, dialect: Dialect) -> Iterator[DeclaredView]:
+    """The views that read made tables, and views on such, only; each after those that it reads."""
+    known = set(made)
+    for _ in profile.views:
+        for view in profile.views:
+            query = _as_query(view, dialect)
+            if query is None or view.name.lower() in known:
+                continue
+            if _relations(query.sql(dialect), dialect) <= known:
+                known.add(view.name.lower())
+                yield view
 
 
 def without_schemas(sql: str, tables: Collection[str]) -> str:
