@@ -170,7 +170,7 @@ class _PostgresHost:
         return canonical_rows(run_query(self._connection, "postgres", self._on_made_tables(sql), limit_s).rows)
 
     def _on_made_tables(self, sql: str) -> str:
-        """SQL that reads temporary tables only; raises LookupError where it would read others, which hold other data."""
+        """SQL that reads temporary tables; raises LookupError where it would read others, which hold other data."""
         made = frozenset([*self._made, *(name.lower() for name in self._views)])
         if unknown := _relations(sql, "postgres") - made:
             raise LookupError(f"reads {', '.join(sorted(unknown))}, of which there is no made data")
