@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -158,8 +158,3 @@ def _siblings(entry: DatabaseEntry) -> dict[str, str]:
         for names in by_type.values():
             found |= {name: names[(place + 1) % len(names)] for place, name in enumerate(names) if len(names) > 1}
     return found
-
-
-def with_settings(tasks: Iterable[ProofTask], settings: ProofSettings) -> list[ProofTask]:
-    """The same tasks under other settings."""
-    return [replace(task, settings=settings) for task in tasks]

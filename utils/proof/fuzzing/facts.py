@@ -6,7 +6,7 @@ built around these facts, so that every comparison is met, missed by a hair, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -479,11 +479,3 @@ def _value(constant: exp.Expr) -> Constant | None:
         return int(constant.this)
     except ValueError:
         return float(constant.this)
-
-
-def merged(facts: Iterable[QueryFacts]) -> QueryFacts:
-    """The facts of several queries together."""
-    result = QueryFacts()
-    for one in facts:
-        result |= one
-    return result
