@@ -31,7 +31,7 @@ from utils.proof.desk import Desk
 from utils.proof.settings import DEFAULT_INSTANCES, ProofSettings
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "proof.json"
-_ROUNDS = 3
+_ROUNDS = 2
 _BUILT = 40  # instances timed one by one
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.proof.compare import Answer, difference, differs_by_rounding, tie_groups
+from utils.proof.compare import Answer, differ_by_noise, difference, differs_by_rounding, tie_groups
 
 ROWS = [("a", 1, 10.5), ("b", 2, 20.5), ("c", 2, 20.5), ("d", 3, None)]
 
@@ -233,6 +233,21 @@ def test_an_order_that_is_right_by_luck_is_none():
     cut = Answer(rows[:1], [rows[:2]])
     assert difference(Answer(rows[:1], [rows[:1]]), cut).startswith("right rows, but the program leaves open an order")
     assert difference(cut, Answer(rows[1:2], [rows[1:2]])) == ""
+
+
+@pytest.mark.parametrize(
+    ("keys", "noisy"),
+    [
+        ([(0.1 + 0.2, "b"), (0.3, "a")], True),
+        ([(0.3, "b"), (0.3, "a")], False),
+        ([("x", 0.1 + 0.2), ("y", 0.3)], False),
+        ([("x", 0.1 + 0.2), ("x", 0.3)], True),
+        ([(1,), (2,), (None,)], False),
+        ([], False),
+    ],
+)
+def test_an_order_by_rounding_is_none(keys, noisy):
+    assert differ_by_noise(keys) is noisy
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from utils.databases.connect import Dialect
 from utils.databases.profile import DatabaseProfile
 from utils.programs.clock import pin_clock
 from utils.proof.bags import Row
-from utils.proof.compare import Answer, follows, tie_groups
+from utils.proof.compare import Answer, differ_by_noise, follows, tie_groups
 from utils.proof.fuzzing.facts import QueryFacts, query_facts
 from utils.proof.gold import KeyedQuery, keyed_query, orders_by_text, orders_rows, parse_query
 
@@ -79,7 +79,7 @@ class Query:
 
     def ordered_answer(self, run: Run, clock: str | None) -> Answer:
         """Run it with its sort keys shown: rows and ties at once; ties None where they cannot be known."""
-        limit = self._limit
+        limit = self.limit
         if self.keyed is None or limit is None:
             return Answer(run(self.at(clock)))
         table = run(pin_clock(self.keyed.sql, self.dialect, clock))
@@ -87,10 +87,10 @@ class Query:
         rows = [row[:width] for row in table][self.keyed.offset :]
         keys = [row[width:] for row in table][self.keyed.offset :]
         kept = rows[:limit] if limit else rows
-        return Answer(kept, _groups_of_kept_rows(tie_groups(rows, keys), 0, len(kept)))
+        return Answer(kept, _groups_of_kept_rows(tie_groups(rows, keys), 0, len(kept)), differ_by_noise(keys))
 
     @cached_property
-    def _limit(self) -> int | None:
+    def limit(self) -> int | None:
         """The number in LIMIT: 0 when there is none, None when it is not a plain number."""
         clause = self.parsed.args.get("limit")
         if clause is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise
 
 from utils.proof.bags import Row, bag_difference, bags_equal
 from utils.proof.values import Cell, cells_equal, rows_equal
@@ -20,10 +20,12 @@ class Answer:
 
     `tie_groups` are the rows in order, cut into runs of equal sort keys; the last group may hold
     more rows than the query kept, namely all that a LIMIT could have chosen from. None: no order, or not known.
+    `noisy` where sort keys differ by no more than rounding makes: their order says nothing.
     """
 
     rows: list[Row]
     tie_groups: list[list[Row]] | None = None
+    noisy: bool = False
 
     @property
     def limit_cuts_tie(self) -> bool:
@@ -47,6 +49,15 @@ def tie_groups(rows: Sequence[Row], keys: Sequence[Row]) -> list[list[Row]]:
             groups.append([row])
         previous = key
     return groups
+
+
+def differ_by_noise(keys: Sequence[Row]) -> bool:
+    """Whether two sort keys that follow on each other are told apart by a difference that rounding may have made."""
+    for before, after in pairwise(keys):
+        cells = next(((one, other) for one, other in zip(before, after, strict=True) if one != other), None)
+        if cells is not None and cells_equal(*cells):
+            return True
+    return False
 
 
 WRONG_ORDER = "right rows in the wrong order"

@@ -22,7 +22,7 @@ Reason = Literal[
     "other",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
-DEFAULT_INSTANCES = 25
+DEFAULT_INSTANCES = 30
 
 
 @dataclass(frozen=True)

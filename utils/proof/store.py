@@ -109,7 +109,7 @@ def _prepare(raw: Any, _record: Any) -> None:
 
 def _packed(kept: Kept) -> bytes:
     instance, gold = kept
-    answer = None if gold is None else {"rows": gold.rows, "tie_groups": gold.tie_groups}
+    answer = None if gold is None else vars(gold)
     tables = {name: _columns(rows) for name, rows in instance.tables.items()}
     body = {**vars(instance), "tables": tables, "gold": answer}
     return zlib.compress(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), 1)
@@ -122,7 +122,8 @@ def _unpacked(body: bytes) -> Kept:
     if found["gold"] is None:
         return instance, None
     rows, groups = found["gold"]["rows"], found["gold"]["tie_groups"]
-    return instance, Answer([*map(tuple, rows)], groups and [[*map(tuple, one)] for one in groups])
+    tied = groups and [[*map(tuple, one)] for one in groups]
+    return instance, Answer([*map(tuple, rows)], tied, found["gold"]["noisy"])
 
 
 def _columns(rows: Rows) -> tuple[int, list[list[Value]]]:

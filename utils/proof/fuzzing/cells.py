@@ -10,6 +10,7 @@ from random import Random
 from utils.databases.profile import Column, Value
 from utils.proof.fuzzing.neighbours import parsed_moment
 
+_BITS = 3  # after the point, so that a sum of thousands, squared, still fits
 _PLAIN: dict[str, Value] = {
     "integer": 1,
     "real": 1.0,
@@ -40,13 +41,13 @@ def fresh(column: Column, own: Sequence[Value], number: int) -> Value:
 def adds_up(cells: Sequence[Value], kept: Collection[Value]) -> list[Value]:
     """Numbers as multiples of a power of two, so that sums and products of them are exact in any order.
 
-    Without this, two right programs may order groups of equal sums differently, by their rounding. `kept` stay as they
-    are: the query compares with them.
+    Without this, two right programs may order groups of equal sums differently, by their rounding, or find a variance
+    a little below zero. `kept` stay as they are: the query compares with them.
     """
     sizes = [abs(cell) for cell in cells if isinstance(cell, float) and cell]
     if not sizes:
         return list(cells)
-    unit = 2.0 ** min(max(6, 6 - math.floor(math.log2(min(sizes)))), 20)
+    unit = 2.0 ** min(max(_BITS, _BITS - math.floor(math.log2(min(sizes)))), 20)
     return [round(cell * unit) / unit if isinstance(cell, float) and cell not in kept else cell for cell in cells]
 
 
@@ -74,7 +75,9 @@ def fits(column: Column, value: Value) -> bool:
         return isinstance(value, str) and len(value) == 10
     if column.kind == "timestamp":
         return isinstance(value, str) and len(value) >= 19
-    if column.kind in ("integer", "real"):
+    if column.kind == "integer":
+        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if column.kind == "real":
         return isinstance(value, int | float)
     return column.kind == "text" and isinstance(value, str)
 
