@@ -62,7 +62,7 @@ def measure_kills(every: int = 1) -> dict[str, Any]:
     )  # fmt: skip
     tasks = corpus_tasks(settings)
     both = Kills()
-    figures: dict[str, Any] = {"universe": UNIVERSE, "default_k": DEFAULT_INSTANCES}
+    figures: dict[str, Any] = {"universe": UNIVERSE, "default_k": DEFAULT_INSTANCES, "mutants_every": every}
     for name, candidates in (("sql", _sql_candidates(tasks)), ("program", _program_candidates(tasks))):
         kills = _judged(islice(candidates, 0, None, every))
         figures[f"{name}_mutants"] = len(kills.seen_after) + kills.never.total()
