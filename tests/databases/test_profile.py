@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.databases.graphs import collection, join
 from utils.databases.profile import DatabaseProfile, DataRules, Permission, profile_database
 from utils.databases.reflection import reflect
 
@@ -30,30 +31,14 @@ INSERT INTO visit VALUES (1, 1, 'x'), (1, 2, 'y'), (2, 1, 'x'), (3, 1, 'z');
 def graph(always: dict[str, bool | None]) -> dict:
     """The graph of these tables; `always` is what its relationships say of "always matches"."""
 
-    def collection(name: str, path: str, key: object, *columns: tuple[str, str]) -> dict:
-        properties = [
-            {"name": "key" if n == "id" else n, "type": "table column", "column name": n, "data type": t}
-            for n, t in columns
-        ]  # `id` is a function of Python, so a property cannot be called so
-        return {
-            "name": name,
-            "type": "simple table",
-            "table path": f"main.{path}",
-            "unique properties": [key],
-            "properties": properties,
-        }
+    def table(name: str, path: str, key: str | list[str], *columns: tuple[str, str]) -> dict:
+        # `id` is a function of Python, so a property cannot be called so
+        properties = {"key" if column == "id" else column: (column, kind) for column, kind in columns}
+        return collection(name, f"main.{path}", key, properties)
 
-    def join(name: str, parent: str, child: str, keys: dict[str, list[str]], singular: bool) -> dict:
+    def joined(name: str, parent: str, child: str, keys: dict[str, list[str]], singular: bool) -> dict:
         said = {} if always.get(name) is None else {"always matches": always[name]}
-        return {
-            "type": "simple join",
-            "name": name,
-            "parent collection": parent,
-            "child collection": child,
-            "singular": singular,
-            "keys": keys,
-            **said,
-        }
+        return join(name, parent, child, keys, singular, **said)
 
     number, text, moment = "numeric", "string", "datetime"
     people = (
@@ -64,16 +49,16 @@ def graph(always: dict[str, bool | None]) -> dict:
         "name": "TOWN",
         "version": "V2",
         "collections": [
-            collection("cities", "city", "key", ("id", number), ("label", text)),
-            collection("people", "person", "key", *people),
-            collection(
+            table("cities", "city", "key", ("id", number), ("label", text)),
+            table("people", "person", "key", *people),
+            table(
                 "visits", "visit", ["person_id", "number"], ("person_id", number), ("number", number), ("place", text)
             ),
         ],
         "relationships": [
-            join("home", "people", "cities", {"city_id": ["key"]}, singular=True),
-            join("people", "cities", "people", {"key": ["city_id"]}, singular=False),
-            join("guest", "visits", "people", {"person_id": ["key"]}, singular=True),
+            joined("home", "people", "cities", {"city_id": ["key"]}, singular=True),
+            joined("people", "cities", "people", {"key": ["city_id"]}, singular=False),
+            joined("guest", "visits", "people", {"person_id": ["key"]}, singular=True),
         ],
     }
 

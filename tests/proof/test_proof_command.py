@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.databases.graphs import collection, join
 from utils.core.paths import WorkDir
 from utils.core.records import Verdict
 
@@ -56,18 +57,6 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with duckdb.connect(str(folder / "town.duckdb")) as other:
         other.execute(TABLES)
 
-    def collection(name: str, path: str, key: str, properties: dict[str, tuple[str, str]]) -> dict:
-        return {
-            "name": name,
-            "type": "simple table",
-            "table path": f"main.{path}",
-            "unique properties": [key],
-            "properties": [
-                {"name": one, "type": "table column", "column name": column, "data type": data_type}
-                for one, (column, data_type) in properties.items()
-            ],
-        }
-
     people = {
         "key": ("person_key", "numeric"),
         "name": ("full_name", "string"),
@@ -78,19 +67,11 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "name": "TOWN",
         "version": "V2",
         "collections": [
-            collection("people", "person", "key", people),
-            collection("cities", "city", "key", {"key": ("city_key", "numeric"), "label": ("label", "string")}),
+            collection("people", "main.person", "key", people),
+            collection("cities", "main.city", "key", {"key": ("city_key", "numeric"), "label": ("label", "string")}),
         ],
         "relationships": [
-            {
-                "type": "simple join",
-                "name": "people",
-                "parent collection": "cities",
-                "child collection": "people",
-                "singular": False,
-                "always matches": False,
-                "keys": {"key": ["city_key"]},
-            },
+            join("people", "cities", "people", {"key": ["city_key"]}, singular=False, **{"always matches": False}),
             {
                 "type": "reverse",
                 "name": "city",

@@ -256,7 +256,7 @@ def test_a_runaway_program_and_a_runaway_gold_are_stopped(entries, verdict):
     assert verdict(entries["broker"], COUNT_PROGRAM, COUNT_GOLD, limit_s=5).status == "match"
 
 
-def test_hostile_and_hanging_programs_cost_only_their_own_rows(entries, verdict):
+def test_hostile_and_hanging_programs_cost_only_their_own_rows(entries):
     """In worker processes, as they are proven for real."""
     sqlite, duck = entries["broker"], entries["broker_duckdb"]
     tasks = [

@@ -11,6 +11,7 @@ import duckdb
 
 from utils.databases.connect import Dialect
 from utils.databases.graph_relations import Graph, Relationship, relationships_of
+from utils.databases.names import quoted
 
 _DUCKDB_TYPES = {
     "numeric": (
@@ -68,7 +69,7 @@ class _Checker:
     def source(self, collection: dict[str, Any]) -> tuple[_Source | None, list[str]]:
         """The collection's table and columns, and what of them does not exist."""
         where = f"collection {collection['name']}"
-        table = ".".join(_quoted(part) for part in collection["table path"].split("."))
+        table = ".".join(quoted(part.strip('"`')) for part in collection["table path"].split("."))
         self.tested += 1
         try:
             cursor = self._connection.execute(f"SELECT * FROM {table} LIMIT 0")
@@ -83,7 +84,8 @@ class _Checker:
             if found is None:
                 missing.append(f"{where}: '{item['name']}' reads column {item['column name']}, which does not exist")
             else:
-                columns[item["name"]] = _quoted(found)
+                # SQLite takes "name" for a text where no such column exists, so names come from its own answers
+                columns[item["name"]] = quoted(found)
         return _Source(collection["name"], table, columns), missing
 
     def unique(self, source: _Source, key: list[str]) -> Iterator[str]:
@@ -183,11 +185,6 @@ def check_claims(graph: Graph, connection: Any, dialect: Dialect) -> Findings:
             if relationship.always_matches:
                 violations += checker.always(relationship, parent, child)
     return Findings(violations, unchecked, checker.tested)
-
-
-def _quoted(name: str) -> str:
-    # SQLite takes "name" for a text where no such column exists, so names come from its own answers
-    return '"' + name.strip('"`').replace('"', '""') + '"'
 
 
 def _groups(source: _Source, columns: list[str]) -> str:

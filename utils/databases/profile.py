@@ -13,7 +13,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from utils.databases.connect import Dialect
-from utils.databases.graph_relations import Graph, Relationship, relationships_of
+from utils.databases.graph_relations import Graph
+from utils.databases.graph_tables import GraphTables
+from utils.databases.names import quoted
 from utils.databases.reflection import DeclaredColumn, DeclaredTable, DeclaredView, reflect
 
 Kind = Literal["integer", "real", "text", "date", "timestamp", "boolean", "other"]
@@ -107,7 +109,7 @@ class DatabaseProfile:
 def profile_database(connection: Any, dialect: Dialect, graph: Graph, rules: DataRules) -> DatabaseProfile:
     """Read a database through a read-only DB-API connection."""
     declared, views = reflect(connection, dialect)
-    claims = _GraphClaims(graph)
+    claims = GraphTables(graph)
     reader = _Reader(connection, dialect)
     tables = {table.name.lower(): _table(table, claims, reader) for table in declared}
     links = _links(declared, tables, claims, reader, rules)
@@ -126,66 +128,10 @@ def timestamp_properties(profile: DatabaseProfile, graph: Graph) -> frozenset[st
     """The names of a graph's properties whose columns hold a day with a time."""
     return frozenset(
         name
-        for name, table, column in _GraphClaims(graph).properties()
+        for name, table, column in GraphTables(graph).properties()
         if table in profile.tables
         and any(one.name.lower() == column and one.kind == "timestamp" for one in profile.tables[table].columns)
     )
-
-
-class _GraphClaims:
-    """A graph's statements in terms of tables and columns, names in lower case."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._tables: dict[str, str] = {}
-        self._columns: dict[tuple[str, str], str] = {}
-        self.types: dict[tuple[str, str], str] = {}
-        self.unique: dict[str, list[tuple[str, ...]]] = {}
-        for collection in graph["collections"]:
-            name, table = collection["name"], _table_name(collection.get("table path", ""))
-            self._tables[name] = table
-            for item in collection.get("properties", []):
-                column = item.get("column name", item["name"]).strip('"`').lower()
-                self._columns[name, item["name"]] = column
-                self.types[table, column] = item.get("data type", "")
-            for key in collection.get("unique properties", []):
-                properties = [key] if isinstance(key, str) else key
-                columns = tuple(self._columns.get((name, one), "") for one in properties)
-                if all(columns):
-                    self.unique.setdefault(table, []).append(columns)
-        self.relationships = [one for one in relationships_of(graph) if one.keys]
-
-    def properties(self) -> Iterator[tuple[str, str, str]]:
-        """(property, table, column) of all collections."""
-        for (collection, name), column in self._columns.items():
-            yield name, self._tables[collection], column
-
-    def ends(self, relationship: Relationship) -> list[tuple[tuple[str, str], tuple[str, str]]]:
-        """Pairs of (table, column) that a relationship joins; empty where a property is no table column."""
-        parent, child = self._tables.get(relationship.parent, ""), self._tables.get(relationship.child, "")
-        pairs = [
-            (
-                (parent, self._columns.get((relationship.parent, left), "")),
-                (child, self._columns.get((relationship.child, right), "")),
-            )
-            for left, right in relationship.keys
-        ]
-        return pairs if parent and child and all(left[1] and right[1] for left, right in pairs) else []
-
-    def reverse_of(self, relationship: Relationship) -> Relationship | None:
-        """The same step walked the other way, where the graph has it."""
-        turned = {(right, left) for left, right in relationship.keys}
-        for other in self.relationships:
-            if (other.parent, other.child) == (relationship.child, relationship.parent) and set(other.keys) == turned:
-                return other
-        return None
-
-    def reverse_singular(self, relationship: Relationship) -> bool:
-        reverse = self.reverse_of(relationship)
-        return reverse is not None and reverse.singular
-
-
-def _table_name(path: str) -> str:
-    return path.split(".")[-1].strip('"`').lower()
 
 
 class _Reader:
@@ -201,12 +147,12 @@ class _Reader:
         return cursor.fetchall()
 
     def name(self, table: DeclaredTable) -> str:
-        schema = f"{_quoted(table.schema)}." if table.schema else ""
-        return schema + _quoted(table.name)
+        schema = f"{quoted(table.schema)}." if table.schema else ""
+        return schema + quoted(table.name)
 
     def sample(self, table: DeclaredTable) -> list[tuple[Any, ...]]:
         """Up to SAMPLED_ROWS rows from all over the table, the same ones every time."""
-        columns = ", ".join(_quoted(column.name) for column in table.columns)
+        columns = ", ".join(quoted(column.name) for column in table.columns)
         source = self.name(table)
         count = int(self.rows(f"SELECT COUNT(*) FROM {source}")[0][0])
         if count <= SAMPLED_ROWS:
@@ -228,11 +174,7 @@ class _Reader:
         return bool(self.rows(f"SELECT 1 FROM {sql} LIMIT 1"))
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _table(declared: DeclaredTable, claims: _GraphClaims, reader: _Reader) -> Table:
+def _table(declared: DeclaredTable, claims: GraphTables, reader: _Reader) -> Table:
     raw = reader.sample(declared)
     rows = [tuple(plain_value(value) for value in row) for row in raw]
     graph_unique = claims.unique.get(declared.name.lower(), [])
@@ -327,7 +269,7 @@ class _Reference:
 
 
 def _references(
-    declared: Sequence[DeclaredTable], tables: dict[str, Table], claims: _GraphClaims
+    declared: Sequence[DeclaredTable], tables: dict[str, Table], claims: GraphTables
 ) -> Iterator[_Reference]:
     """Foreign keys and the graph's relationships towards a single row, each once."""
     found: dict[tuple[str, str, frozenset[tuple[str, str]]], _Reference] = {}
@@ -368,7 +310,7 @@ def _is_key(table: Table, columns: Sequence[str]) -> bool:
 def _links(
     declared: Sequence[DeclaredTable],
     tables: dict[str, Table],
-    claims: _GraphClaims,
+    claims: GraphTables,
     reader: _Reader,
     rules: DataRules,
 ) -> Iterator[Link]:
@@ -383,8 +325,8 @@ def _links(
         columns = tuple(child_names[left] for left, _ in one.pairs)
         parent_columns = tuple(parent_names[right] for _, right in one.pairs)
         equal = zip(columns, parent_columns, strict=True)
-        joined = " AND ".join(f"p.{_quoted(right)} = c.{_quoted(left)}" for left, right in equal)
-        present = " AND ".join(f"c.{_quoted(left)} IS NOT NULL" for left in columns)
+        joined = " AND ".join(f"p.{quoted(right)} = c.{quoted(left)}" for left, right in equal)
+        present = " AND ".join(f"c.{quoted(left)} IS NOT NULL" for left in columns)
         p, c = f"{sources[one.parent]} AS p", f"{sources[one.child]} AS c"
         observed = {
             "childless": f"{p} WHERE NOT EXISTS (SELECT 1 FROM {c} WHERE {joined})",

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import sqlglot
 from sqlalchemy import Inspector, create_engine, inspect
 from sqlalchemy.pool import StaticPool
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from utils.databases.connect import Dialect
 
@@ -59,6 +62,14 @@ class DeclaredView:
 
     name: str
     statement: str
+
+    def query(self, dialect: Dialect) -> exp.Query | None:
+        """What the view stands for; None where its statement cannot be read."""
+        try:
+            created = sqlglot.parse_one(self.statement, read=dialect)
+        except SqlglotError:
+            return None
+        return created.expression if isinstance(created.expression, exp.Query) else None
 
 
 def reflect(connection: Any, dialect: Dialect) -> tuple[list[DeclaredTable], list[DeclaredView]]:

@@ -45,7 +45,7 @@ def preload() -> None:
             if "__main__" not in module.name and "jupyter" not in module.name and "executor" not in module.name:
                 try:
                     import_module(module.name)
-                except Exception:  # an optional part of a library whose own dependency is not installed
+                except ImportError:  # an optional part of a library whose own dependency is not installed
                     continue
     for name in ("_strptime", "zoneinfo", "encodings.idna", "encodings.unicode_escape", "dateutil.parser"):
         import_module(name)

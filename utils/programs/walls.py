@@ -85,8 +85,10 @@ def close_in() -> bool:
     No file can be opened, no socket made, no process or thread started, no signal sent: each fails with EPERM. Limits
     on open files and processes say the same once more.
     """
-    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 1
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest, highest))
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    while os.open(os.devnull, os.O_RDONLY) < highest:  # no number below the limit is left for another file
+        pass
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     pyseccomp = filter_library()
     if pyseccomp is None:

@@ -104,7 +104,9 @@ class Query:
             return None
         try:
             table = run(pin_clock(self.keyed.sql, self.dialect, clock))
-        except Exception:  # the rewritten query is ours: if it fails, the query's own row order binds
+        except MemoryError:
+            raise
+        except Exception:  # the rewritten query is ours: where an engine refuses it, the query's own row order binds
             return None
         width = len(rows[0])
         groups = tie_groups([row[:width] for row in table], [row[width:] for row in table])

@@ -44,7 +44,9 @@ def counterexample_of(trial: Trial, instance: Instance, instances: InstanceSet) 
     answer = trial.gold_on(tables, clock)
     try:
         given = trial.candidate_on(tables, clock).rows
-    except Exception:
+    except MemoryError:
+        raise
+    except Exception:  # a program that fails on this data gives nothing
         given = []
     return Counterexample(
         tables=shown_tables(tables, profile, instances.facts),
@@ -61,6 +63,8 @@ def _agree_with_zeros(trial: Trial, instance: Instance) -> bool:
         return False
     try:
         given = trial.candidate_on(instance.tables, instance.clock)
+    except MemoryError:
+        raise
     except Exception:
         return False
     return not difference(_with_zeros(answer), _with_zeros(given))

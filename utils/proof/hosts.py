@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
@@ -13,11 +12,11 @@ import pandas as pd
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlDialect
-from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from utils.databases.connect import DUCKDB_SETTINGS, Dialect, connect_server, dialect_of
 from utils.databases.execute import run_query
+from utils.databases.names import quoted
 from utils.databases.profile import DatabaseProfile, Table
 from utils.databases.reflection import DeclaredView
 from utils.proof.bags import Row
@@ -150,7 +149,7 @@ class _PostgresHost:
                 self._made.add(name)
             for view in _views_on(self._made, self._profile, "postgres"):
                 if view.name not in self._views:
-                    definition = _as_query(view, "postgres")
+                    definition = view.query("postgres")
                     assert definition is not None
                     own = self._on_made_tables(definition.sql("postgres"))
                     self._connection.execute(f"CREATE TEMPORARY VIEW {quoted(view.name)} AS {own}")
@@ -188,20 +187,12 @@ def _relations(sql: str, dialect: Dialect) -> frozenset[str]:
     return frozenset(one.name.lower() for one in query.find_all(exp.Table) if one.name and one.name.lower() not in own)
 
 
-def _as_query(view: DeclaredView, dialect: Dialect) -> exp.Query | None:
-    try:
-        created = sqlglot.parse_one(view.statement, read=dialect)
-    except SqlglotError:
-        return None
-    return created.expression if isinstance(created.expression, exp.Query) else None
-
-
 def _views_on(made: Collection[str], profile: DatabaseProfile, dialect: Dialect) -> Iterator[DeclaredView]:
     """The views that read made tables, and views on such, only; each after those that it reads."""
     known = set(made)
     for _ in profile.views:
         for view in profile.views:
-            query = _as_query(view, dialect)
+            query = view.query(dialect)
             if query is None or view.name.lower() in known:
                 continue
             if _relations(query.sql(dialect), dialect) <= known:
@@ -241,8 +232,3 @@ def _primary_key(table: Table) -> tuple[str, ...]:
 
 def _qualified(table: Table) -> str:
     return f"{quoted(table.schema)}.{quoted(table.name)}" if table.schema else quoted(table.name)
-
-
-def quoted(name: str) -> str:
-    """A name as SQL writes one that may hold anything."""
-    return '"' + re.sub('"', '""', name) + '"'

@@ -31,6 +31,8 @@ class Trial:
         run = self.desk.on_instance(self._limit_s)
         try:
             answer = _ordered(self.gold, run, clock) if self.gold.orders else self.gold.answer(run, clock)
+        except MemoryError:
+            raise  # depends on the worker's limit: the sandbox tells it, and it is never kept
         except Exception:  # a gold that fails on this data, by an overflow or by taking too long, proves nothing on it
             return None
         if not proves_something(answer.rows):
@@ -56,7 +58,7 @@ class Trial:
         except (QueryTimeoutError, ResultTooLargeError) as error:
             return str(error)
         except MemoryError:
-            raise  # depends on the worker's limit: the sandbox tells it, and it is never kept
+            raise
         except Exception as error:
             return f"it fails: {one_line(error)}"
         if not (answer.noisy or given.noisy):
@@ -92,6 +94,8 @@ def _ordered(query: Query, run: Run, clock: str | None) -> Answer:
     """The answer with its ties, or without where the rewritten query fails."""
     try:
         return query.ordered_answer(run, clock)
+    except MemoryError:
+        raise
     except Exception:
         return query.answer(run, clock)
 

@@ -7,19 +7,16 @@ built around these facts, so that every comparison is met, missed by a hair, and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import OptimizeError, SqlglotError
-from sqlglot.optimizer.scope import Scope, traverse_scope
+from sqlglot.optimizer.scope import Scope
 
 from utils.databases.connect import Dialect
 from utils.databases.profile import DatabaseProfile
+from utils.proof.fuzzing.origins import Origins, Reading, TableColumn
 
-TableColumn = tuple[str, str]  # both in lower case
 Constant = int | float | str
 
 _COMPARISONS = (
@@ -32,9 +29,6 @@ _CONDITIONALS = (exp.If, exp.Filter)
 _COMPUTING = (exp.Round, exp.Pow, exp.Coalesce, exp.Case, exp.If, exp.Cast, exp.Lag, exp.Lead, exp.Ntile)
 # Functions whose results are compared as their arguments would be
 _TRANSPARENT = (exp.Case, exp.If, exp.Coalesce, exp.Cast, exp.AggFunc, exp.Binary)
-# Functions whose numbers say nothing of their arguments' values
-_COUNTING = (exp.Count, exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile)
-_MAX_DEPTH = 40
 
 
 @dataclass(frozen=True)
@@ -86,12 +80,7 @@ def _without_views(query: exp.Query, profile: DatabaseProfile, dialect: Dialect)
     used = {table.name.lower() for table in query.find_all(exp.Table)}
     if not any(view.name.lower() in used for view in profile.views):
         return query
-    sources: dict[str, Any] = {}
-    for view in profile.views:
-        with suppress(SqlglotError):
-            created = sqlglot.parse_one(view.statement, read=dialect)
-            if isinstance(created.expression, exp.Query):
-                sources[view.name] = created.expression
+    sources: dict[str, Any] = {view.name: found for view in profile.views if (found := view.query(dialect))}
     expanded = exp.expand(query, sources, dialect=dialect)
     return expanded if isinstance(expanded, exp.Query) else query
 
@@ -106,20 +95,13 @@ class _FactReader:
     )
 
     def __post_init__(self) -> None:
-        self._scope_of: dict[int, Scope] = {}
-        self._scopes: list[Scope] = []
-        self._known_origins: dict[tuple[int, int], set[TableColumn]] = {}
+        self._origins = Origins(self.query, self.profile)
 
     def read(self) -> None:
         for table in self.query.find_all(exp.Table):
             if table.name.lower() in self.profile.tables:
                 self.found["tables"].add(table.name.lower())
-        with suppress(OptimizeError):
-            self._scopes = traverse_scope(self.query)
-        for scope in self._scopes:
-            for node in scope.walk():
-                self._scope_of[id(node)] = scope
-        for scope in self._scopes:
+        for scope in self._origins.scopes:
             self._read_scope(scope)
         for clause in self.query.find_all(exp.Limit, exp.Offset):
             if isinstance(clause.expression, exp.Literal) and clause.expression.is_int:
@@ -133,7 +115,7 @@ class _FactReader:
                 self.found["columns"] |= {(table.name.lower(), column.name.lower()) for column in table.columns}
         for node in scope.walk():
             if isinstance(node, exp.Column):
-                self.found["columns"] |= self._origins(node, scope)
+                self.found["columns"] |= self._origins.of_column(node, scope)
             elif isinstance(node, _PATTERNS):
                 self._read_pattern(node, scope)
             elif isinstance(node, _COMPARISONS):
@@ -144,95 +126,11 @@ class _FactReader:
                 self._read_function(node, scope)
         self._read_conditions(scope)
 
-    # what a column stands for
-
-    def _origins(self, column: exp.Column, scope: Scope) -> set[TableColumn]:
-        """The base columns that a column's values come from or are computed from."""
-        key = id(column), id(scope)
-        if key not in self._known_origins:
-            self._known_origins[key] = set()  # what refers to itself comes from nowhere
-            self._known_origins[key] = self._find_origins(column, scope)
-        return self._known_origins[key]
-
-    def _find_origins(self, column: exp.Column, scope: Scope) -> set[TableColumn]:
-        name = column.name.lower()
-        for _alias, source in self._named_sources(column.table, scope):
-            if isinstance(source, exp.Table):
-                table = self.profile.tables.get(source.name.lower())
-                if table is not None and any(one.name.lower() == name for one in table.columns):
-                    return {(table.name.lower(), name)}
-            elif isinstance(source, Scope):
-                found = self._projected(source, name)
-                if found is not None:
-                    return found
-        # an alias of this very SELECT, as in GROUP BY month
-        own = self._own_alias(scope, name)
-        if own is not None and own is not column and not _contains(own, column):
-            return self._expression_origins(own, scope)
-        return set()
-
-    def _named_sources(self, qualifier: str, scope: Scope) -> Iterator[tuple[str, exp.Table | Scope]]:
-        """(alias, source) that a column may be read from, those of the surrounding queries last."""
-        current: Scope | None = scope
-        while current is not None:
-            for alias, source in current.sources.items():
-                if not qualifier or alias.lower() == qualifier.lower():
-                    yield alias, source
-            current = current.parent
-
-    def _projected(self, source: Scope, name: str) -> set[TableColumn] | None:
-        """Origins of an output column of a subquery or CTE; None when it has no such column."""
-        query = source.expression
-        if not isinstance(query, exp.Query):
-            return None
-        if source.union_scopes:
-            names = [one.alias_or_name.lower() for one in query.selects]
-            if name not in names:
-                return None
-            place = names.index(name)
-            found: set[TableColumn] = set()
-            for part in source.union_scopes:
-                selects = part.expression.selects if isinstance(part.expression, exp.Query) else []
-                if place < len(selects):
-                    found |= self._expression_origins(selects[place], part)
-            return found
-        for projection in query.selects:
-            if projection.alias_or_name.lower() == name:
-                return self._expression_origins(projection, source)
-            if projection.is_star:
-                for inner in source.sources.values():
-                    if isinstance(inner, exp.Table):
-                        table = self.profile.tables.get(inner.name.lower())
-                        if table is not None and any(one.name.lower() == name for one in table.columns):
-                            return {(table.name.lower(), name)}
-                    else:
-                        passed_on = self._projected(inner, name)
-                        if passed_on is not None:
-                            return passed_on
-        return None
-
-    def _expression_origins(self, expression: exp.Expr, scope: Scope) -> set[TableColumn]:
-        return {
-            origin
-            for column in _valued(expression)
-            if isinstance(column, exp.Column)
-            for origin in self._origins(column, self._scope_of.get(id(column), scope))
-        }
-
-    @staticmethod
-    def _own_alias(scope: Scope, name: str) -> exp.Expr | None:
-        if not isinstance(scope.expression, exp.Select):
-            return None
-        return next(
-            (one.this for one in scope.expression.selects if isinstance(one, exp.Alias) and one.alias.lower() == name),
-            None,
-        )
-
     # constants
 
     def _read_pattern(self, node: exp.Expr, scope: Scope) -> None:
         pattern = node.args.get("expression")
-        origins = self._expression_origins(node.this, scope)
+        origins = self._origins.of_expression(node.this, scope)
         if isinstance(pattern, exp.Literal) and pattern.is_string:
             self.found["patterns"] |= {(table, column, pattern.this) for table, column in origins}
         elif pattern is not None:
@@ -240,7 +138,7 @@ class _FactReader:
             self.found["patterns"] |= {(*origin, text) for origin in origins for text in texts}
 
     def _read_comparison(self, node: exp.Expr, scope: Scope) -> None:
-        origins = self._without_subqueries(node, scope)
+        origins = self._origins.of_value(node, scope)
         constants = list(_constants(node))
         for constant in constants:
             self._note_constant(constant, origins)
@@ -251,11 +149,11 @@ class _FactReader:
         self._note_pairs(origins)
 
     def _read_difference(self, node: exp.Expr, scope: Scope) -> None:
-        self._note_pairs(self._without_subqueries(node, scope))
+        self._note_pairs(self._origins.of_value(node, scope))
 
     def _read_function(self, node: exp.Expr, scope: Scope) -> None:
         """Constants that a function applies to a column: SUBSTR(x, 1, 3), INSTR(x, '@'), STRFTIME('%Y', x)."""
-        origins = self._without_subqueries(node, scope)
+        origins = self._origins.of_value(node, scope)
         if isinstance(node, exp.Lower | exp.Upper):
             self.found["cased"] |= origins
         for part in node.iter_expressions() if origins else ():
@@ -280,18 +178,6 @@ class _FactReader:
         if 2 <= len(origins) <= 4:
             ordered = sorted(origins)
             self.found["pairs"] |= {(left, right) for left in ordered for right in ordered if left < right}
-
-    def _without_subqueries(self, node: exp.Expr, scope: Scope) -> set[TableColumn]:
-        """Origins of a node's columns, those of its subqueries' results among them, of their insides not."""
-        found: set[TableColumn] = set()
-        for one in _valued(node):
-            if isinstance(one, exp.Column):
-                found |= self._origins(one, scope)
-            elif isinstance(one, exp.Query):
-                selects = one.selects
-                if len(selects) == 1:
-                    found |= self._expression_origins(selects[0], self._scope_of.get(id(selects[0]), scope))
-        return found
 
     # conditions
 
@@ -321,21 +207,21 @@ class _FactReader:
 
     def _branch_name(self, scope: Scope) -> str:
         """The same name for scopes whose conditions must be met together; subqueries of an EXISTS apart."""
-        return str(self._scopes.index(scope)) if scope.is_subquery else "main"
+        return str(self._origins.scopes.index(scope)) if scope.is_subquery else "main"
 
-    def _by_reading(self, conditions: list[exp.Expr], scope: Scope) -> dict[_Reading, list[str]]:
-        found: dict[_Reading, list[str]] = {}
+    def _by_reading(self, conditions: list[exp.Expr], scope: Scope) -> dict[Reading, list[str]]:
+        found: dict[Reading, list[str]] = {}
         for condition in conditions:
             for reading, text in self._table_conditions(condition, scope):
                 found.setdefault(reading, []).append(text)
         return found
 
-    def _note_conditions(self, branch: str, by_reading: dict[_Reading, list[str]]) -> None:
+    def _note_conditions(self, branch: str, by_reading: dict[Reading, list[str]]) -> None:
         self.found["conditions"] |= {
             (reading.table, branch, tuple(sorted(set(texts)))) for reading, texts in by_reading.items()
         }
 
-    def _table_conditions(self, condition: exp.Expr, scope: Scope) -> Iterator[tuple[_Reading, str]]:
+    def _table_conditions(self, condition: exp.Expr, scope: Scope) -> Iterator[tuple[Reading, str]]:
         """A condition as SQL over one base table's own columns, and an OR's parts; nothing when it needs more."""
         if isinstance(condition, exp.Paren):
             yield from self._table_conditions(condition.this, scope)
@@ -344,9 +230,9 @@ class _FactReader:
             isinstance(part, exp.Query | exp.AggFunc | exp.Window) for part in condition.walk()
         ):
             return
-        origins: list[tuple[_Reading, str]] = []
+        origins: list[tuple[Reading, str]] = []
         for column in condition.find_all(exp.Column):
-            base = self._plain_origin(column, scope)
+            base = self._origins.plain_column(column, scope)
             if base is None:
                 return
             origins.append(base)
@@ -356,64 +242,6 @@ class _FactReader:
         for column, (_reading, name) in zip(list(copy.find_all(exp.Column)), origins, strict=True):
             column.replace(exp.column(exp.to_identifier(name, quoted=True)))
         yield origins[0][0], copy.sql(dialect=self.dialect)
-
-    def _plain_origin(self, column: exp.Column, scope: Scope) -> tuple[_Reading, str] | None:
-        """The base table's column that a column is, through subqueries that pass it on unchanged."""
-        name = column.name.lower()
-        path: tuple[str, ...] = ()
-        for _ in range(_MAX_DEPTH):
-            step = self._plain_step(name, column.table, scope)
-            if step is None:
-                return None
-            alias, source, inner = step
-            path = (*path, alias)
-            if isinstance(source, exp.Table):
-                return _Reading(source.name.lower(), path), name
-            if inner is None:
-                return None
-            name, scope, column = inner.name.lower(), source, inner
-        return None
-
-    def _plain_step(
-        self, name: str, qualifier: str, scope: Scope
-    ) -> tuple[str, exp.Table | Scope, exp.Column | None] | None:
-        """The source that a column is read from; of a subquery the column that it passes on, if it is one."""
-        for alias, source in self._named_sources(qualifier, scope):
-            if isinstance(source, exp.Table):
-                table = self.profile.tables.get(source.name.lower())
-                if table is not None and any(one.name.lower() == name for one in table.columns):
-                    return alias, source, None
-            elif isinstance(source.expression, exp.Select):
-                for projection in source.expression.selects:
-                    if projection.alias_or_name.lower() == name:
-                        inner = projection.unalias()
-                        return alias, source, inner if isinstance(inner, exp.Column) else None
-        return None
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """One reading of a table in a query: the aliases that lead to it, outermost first."""
-
-    table: str
-    path: tuple[str, ...]
-
-
-def _valued(node: exp.Expr) -> Iterator[exp.Expr]:
-    """The parts of an expression that its value is made of: not what is only counted, ranked or grouped by.
-
-    Subqueries come as they are, without their insides.
-    """
-    yield node
-    if isinstance(node, (exp.Query, *_COUNTING)):
-        return
-    for part in [node.this] if isinstance(node, exp.Window) else node.iter_expressions():
-        if isinstance(part, exp.Expr):
-            yield from _valued(part)
-
-
-def _contains(expression: exp.Expr, node: exp.Expr) -> bool:
-    return any(one is node for one in expression.walk())
 
 
 def _conjuncts(clause: exp.Expr | None) -> Iterator[exp.Expr]:
