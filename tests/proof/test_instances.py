@@ -29,6 +29,10 @@ VISITS = (
     "LEFT JOIN visit AS v ON v.person_id = p.id WHERE c.label = 'Ulm' AND p.weight >= 62.5 AND p.born < '2001-05-06' "
     "GROUP BY p.id HAVING COUNT(v.number) > 3 ORDER BY 2 DESC LIMIT 5"
 )
+ALTERNATIVES = (
+    "SELECT id FROM person WHERE weight > 5 AND (name = 'Ada' OR code = 'b' OR born < '2001-01-01' OR city_id = 2) "
+    "AND CASE WHEN boss_id IS NULL THEN 1 WHEN boss_id > 1 THEN 2 ELSE 3 END < 3"
+)
 
 
 def broken_promises(instance: Instance, profile: DatabaseProfile) -> list[str]:
@@ -116,6 +120,7 @@ def test_constants_are_met_and_missed_by_a_hair() -> None:
         groups.update(Counter(row[0] for row in tables["visit"]).values())
     assert min(weights[62.5], weights[62.49], weights[62.51], weights[None]) > 0
     assert min(born["2001-05-06"], born["2001-05-05"], born["2001-05-07"]) > 0
+    assert born[None] > 0, "may be null, and never is in the original"
     assert labels["Ulm"] and len([text for text in labels if text.lower() == "ulm"]) > 1
     assert min(groups[3], groups[4]) > 0
 
@@ -150,8 +155,11 @@ def test_instances_are_the_same_in_every_process() -> None:
 def digest() -> str:
     """A hash of some instances."""
     profile = town()
-    builder = InstanceBuilder(profile, facts_of(VISITS, profile), "seed")
-    return hashlib.sha256(repr([builder.build(number).tables for number in range(15)]).encode()).hexdigest()
+    made = []
+    for sql in (VISITS, ALTERNATIVES):
+        builder = InstanceBuilder(profile, facts_of(sql, profile), "seed")
+        made += [builder.build(number).tables for number in range(8)]
+    return hashlib.sha256(repr(made).encode()).hexdigest()
 
 
 def test_where_a_query_asks_for_large_groups_there_are_some() -> None:
