@@ -41,7 +41,7 @@ lint: $(VENV)/.installed-dev ## ruff and mypy
 
 bench: bench-proof ## run all benchmarks; results in benchmarks/results
 
-bench-proof: $(VENV)/.installed-dev databases ## how fast proof is, against a bare loop
+bench-proof: $(VENV)/.installed-dev databases ## what proof catches, and how fast it is; about an hour
 	$(RUN) -m benchmarks.proof
 
 lock: $(VENV)/.installed-dev ## resolve requirements*.in into requirements*.txt again
