@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help data data-gemini databases test test-all bench bench-proof lint lock clean
+.PHONY: help data data-gemini data-loopback databases test test-all bench bench-proof bench-gemini lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -25,6 +25,9 @@ data-gemini: $(VENV)/.installed databases ## the same, asking Gemini for what ha
 	$(RUN) generate_finetuning_data_gemini.py --provider gemini --work-dir $(WORK_DIR)
 	$(RUN) merge_schema_data.py --work-dir $(WORK_DIR)
 
+data-loopback: $(VENV)/.installed ## the same against a scripted model on this machine: no key, no cost
+	$(RUN) -m tests.loopback.try_it --work-dir $(WORK_DIR)/loopback
+
 databases: $(VENV)/.installed ## build the embedded databases
 	@$(RUN) -m utils.databases.build --work-dir $(WORK_DIR)
 
@@ -39,10 +42,13 @@ lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-proof ## run all benchmarks; results in benchmarks/results
+bench: bench-proof bench-gemini ## run all benchmarks; results in benchmarks/results
 
 bench-proof: $(VENV)/.installed-dev databases ## what proof catches, and how fast it is; about an hour
 	$(RUN) -m benchmarks.proof
+
+bench-gemini: $(VENV)/.installed-dev databases ## how near the quota, how much overhead, what a kill costs; about 20 minutes
+	$(RUN) -m benchmarks.gemini
 
 lock: $(VENV)/.installed-dev ## resolve requirements*.in into requirements*.txt again
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt

@@ -27,7 +27,7 @@ from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import LANGUAGE_COLUMNS, QuestionFiles
 from utils.core.settings import load_settings
 from utils.core.summary import exit_code, print_counts
-from utils.gemini.arguments import add_gemini_arguments, chosen_provider
+from utils.gemini.arguments import add_gemini_arguments, chosen_provider, rows_at_once
 from utils.gemini.rows import run_rows
 
 DEFAULT_QUESTIONS = QUESTIONS_DIR / "basic_questions.csv"
@@ -80,12 +80,11 @@ def main(argv: list[str] | None = None) -> int:
 async def _answer_all(args: argparse.Namespace, provider: str, rows: QuestionFiles, output: Path) -> None:
     async with open_grounder(args, provider, load_settings(), version("pydough")) as (grounder, engine):
         with whole_file(output) as stream, Progress("answers", len(rows)) as progress:
-            stop = engine.stop if engine else None
-            async for _index, answer in run_rows(rows, grounder.answer, args.concurrency, on_stop=stop):
+            async for _index, answer in run_rows(rows, grounder.answer, rows_at_once(args), engine=engine):
                 stream.write(to_line(answer))
                 progress.advance()
     if engine:
-        print(f"Gemini: {engine.counts}")
+        print(f"Gemini: {engine.account.told()}")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@
     python generate_finetuning_data_gemini.py --provider corpus
     python generate_finetuning_data_gemini.py --provider gemini --questions mine.csv
 
+    python generate_finetuning_data_gemini.py --provider gemini --dry-run
+
 Takes the corpus' own programs, and with `--provider gemini` asks Gemini for the questions that have no
 proven program. Every program goes through proof, a failed one gets repair turns with its error. Writes
-training_data/stages/generated.jsonl, one line a question with its verdict. Run it again after a stop: the
-ledger in training_data/cache answers what was asked before.
+training_data/stages/generated.jsonl, one line a question with its verdict. Run it again after a stop:
+training_data/ledger.sqlite answers what was asked before.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from retriver.arguments import add_retrieval_arguments, documents
-from utils.core.arguments import CommandLine, add_run_arguments, whole_number
-from utils.core.console import UserError, run_script
+from retriver.backend import open_retriever
+from utils.core.arguments import CommandLine, add_run_arguments
+from utils.core.console import ExitCode, UserError, run_script
+from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
 from utils.core.paths import QUESTIONS_DIR, WorkDir
@@ -31,9 +35,14 @@ from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.databases.entries import input_files
+from utils.dataset.arguments import add_split_arguments
+from utils.dataset.splits import is_held_out
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
-from utils.generation.loop import GenerationSettings
-from utils.generation.stage import generate_all
+from utils.gemini.client import endpoint_name
+from utils.gemini.prices import Prices
+from utils.generation.arguments import add_generation_arguments, generation_settings
+from utils.generation.dry_run import forecast, told
+from utils.generation.stage import NOT_ASKED, StagePlan, generate_all
 from utils.programs.arguments import check_configs
 from utils.proof.arguments import add_proof_arguments, settings_from
 
@@ -47,17 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
         choices=("corpus", "gemini"),
         help="where programs come from (default: gemini when a key is set, else corpus)",
     )
-    generation = parser.add_argument_group("generation").add_argument
-    generation(
-        "--ask",
-        choices=("missing", "all"),
-        default="missing",
-        help="ask the model for questions without a proven program, or for all (default %(default)s)",
-    )
-    generation("--repairs", type=whole_number, default=2, help="repair turns a question (default %(default)s)")
-    generation("--temperature", type=float, default=0.2, help="of the model (default %(default)s)")
-    generation("--passages", type=whole_number, default=6, help="manual sections in a prompt (default %(default)s)")
-    generation("--examples", type=whole_number, default=4, help="solved examples in a prompt (default %(default)s)")
+    add_generation_arguments(parser)
+    add_split_arguments(parser)
     add_database_arguments(parser)
     add_retrieval_arguments(parser)
     add_gemini_arguments(parser)
@@ -77,35 +77,64 @@ def main(argv: list[str] | None = None) -> int:
     rows = QuestionFiles(files)
     documented = _usable(work.stage("documented"))
     output = work.stage("generated")
-    generation = GenerationSettings(
-        model=args.model,
-        pydough_version=version("pydough"),
-        temperature=args.temperature,
-        repairs=args.repairs,
-        passages=args.passages,
-        examples=args.examples,
-    )
-    inputs = [
-        *files,
-        documented,
-        *documents(args.docs),
-        *input_files(entries, rows.databases),
-    ]
-    asked = {"ask": args.ask, "generation": repr(generation), "url": args.base_url} if provider == "gemini" else {}
     proof = settings_from(args)
+    plan = StagePlan(
+        rows=rows,
+        entries=entries,
+        documented=documented,
+        output=output,
+        generation=generation_settings(args, version("pydough")),
+        proof=proof,
+        held_out=lambda example: example.is_benchmark or _is_held_out(example, args.seed, args.validation_share),
+        ask_all=args.ask == "all",
+        target=args.target_accepted,
+    )
+    if args.dry_run:
+        retriever = open_retriever(args.backend, args.docs, work.cache, app_settings)
+        found = forecast(plan, retriever, work.ledger, endpoint_name(args.base_url))
+        print(told(found, plan.generation, Prices(args.prices), args.max_cost_usd, args.mode == "batch"))
+        return ExitCode.DONE
+    inputs = [*files, documented, *documents(args.docs), *input_files(entries, rows.databases)]
+    asked = {} if provider == "corpus" else _asked(args, plan)
     entry_state = repr(sorted(entries.items()))
     state = input_state(inputs, {**asked, "provider": provider, "entries": entry_state, "proof": proof.state()})
-    done = "up to date"
+    done, spent = "up to date", None
     if args.force or not is_current(output, state):
-        asyncio.run(
-            generate_all(args, provider == "gemini", app_settings, generation, proof, rows, entries, documented, output)
-        )
+        spent = asyncio.run(generate_all(args, provider == "gemini", app_settings, plan, fingerprint(state)))
         done = "written"
     counts = _told(output)
-    if done == "written" and not any(counts[status] for status in FAULTS - {"invalid", "gold_error"}):
+    if done == "written" and spent is None and not any(counts[s] for s in FAULTS - {"invalid", "gold_error"}):
         record_state(output, state)
     print_counts(f"stage 3: {output.name} {done} (provider {provider})", counts)
-    return exit_code(counts, counts["accepted"], args.min_accepted, args.max_failures)
+    code = exit_code(counts, counts["accepted"], args.min_accepted, args.max_failures)
+    if spent is not None:
+        raise spent
+    if args.target_accepted is not None and provider == "gemini":
+        code = max(code, _target_code(counts["accepted"], args.target_accepted))
+    return code
+
+
+def _asked(args: argparse.Namespace, plan: StagePlan) -> dict[str, object]:
+    """What of the flags decides how the model is asked."""
+    return {
+        "ask": args.ask,
+        "generation": repr(plan.generation),
+        "url": args.base_url,
+        "target": args.target_accepted,
+        "split": [args.seed, args.validation_share],
+    }
+
+
+def _is_held_out(example: Example, seed: int, validation_share: float) -> bool:
+    return is_held_out(example.program or "", seed, validation_share)
+
+
+def _target_code(accepted: int, target: int) -> ExitCode:
+    if accepted >= target:
+        print(f"target: {accepted:,} rows accepted, {target:,} asked for")
+        return ExitCode.DONE
+    print(f"below target: {accepted:,} rows accepted, --target-accepted asks for {target:,}: the questions are spent")
+    return ExitCode.BELOW_TARGET
 
 
 def _usable(documented: Path) -> Path:
@@ -116,11 +145,11 @@ def _usable(documented: Path) -> Path:
 
 
 def _told(output: Path) -> Counter[str]:
-    """Counts by status; every row that is not accepted is told with its reason."""
+    """Counts by status; every row that was tried and not accepted is told with its reason."""
     counts: Counter[str] = Counter()
     for example in read_records(output, Example):
         counts[example.status] += 1
-        if not example.accepted:
+        if not example.accepted and example.status != NOT_ASKED:
             reason = example.detail or (example.verdict.detail if example.verdict else "")
             print(f"{example.question_id}: {example.status}: {reason}", file=sys.stderr)
     return counts

@@ -27,6 +27,7 @@ from utils.core.questions import question_files, read_questions
 from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
+from utils.dataset.arguments import add_split_arguments
 from utils.dataset.manifest import build_manifest, read_manifest, write_manifest
 from utils.dataset.release import ReleaseSettings, SchemaJoiner, write_release
 from utils.dataset.report import write_report
@@ -57,17 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     release(
         "--system-instruction", type=Path, metavar="FILE", help="text file to use in place of the default instruction"
     )
-    release("--validation-share", type=share, default=0.1, help="expected share of templates (default %(default)s)")
-    release("--seed", type=int, default=0, help="of the split (default %(default)s)")
+    add_split_arguments(parser)
     add_database_arguments(parser)
     return parser
-
-
-def share(text: str) -> float:
-    """An argparse type: a number from 0 to below 1."""
-    if not 0 <= (number := float(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0 to below 1")
-    return number
 
 
 def main(argv: list[str] | None = None) -> int:

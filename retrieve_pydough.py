@@ -31,7 +31,7 @@ from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.entries import graph_names, input_files
-from utils.gemini.arguments import add_gemini_arguments, chosen_provider
+from utils.gemini.arguments import add_gemini_arguments, chosen_provider, rows_at_once
 from utils.gemini.rows import run_rows
 from utils.generation.examples import CorpusProver
 from utils.programs.arguments import check_configs
@@ -120,13 +120,12 @@ async def _document_all(
                 return await grounder.document(example, graph_names(corpus.entry(row.question)))
 
             with whole_file(output) as stream, Progress("documentation", len(rows)) as progress:
-                stop = engine.stop if engine else None
-                async for _index, example in run_rows(rows, document, args.concurrency, on_stop=stop):
+                async for _index, example in run_rows(rows, document, rows_at_once(args), engine=engine):
                     stream.write(to_line(example))
                     progress.advance()
             print(f"proof: {prover.proven:,} programs run, {prover.kept:,} verdicts kept from earlier runs")
             if engine:
-                print(f"Gemini: {engine.counts}")
+                print(f"Gemini: {engine.account.told()}")
             return grounder.undocumented
 
 

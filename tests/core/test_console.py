@@ -57,14 +57,16 @@ def script(body: str, environment: dict[str, str] | None = None) -> subprocess.C
         ("raise OSError(28, 'No space left on device')", 2, "error: No space left on device; check that"),
         ("raise OSError('odd')", 2, "error: odd; check that"),
         ("raise Interrupted('quota used up; run again')", 3, "stopped: quota used up; run again"),
-        ("raise KeyboardInterrupt", 3, "stopped: run the same command again to resume"),
-        ("os.kill(os.getpid(), signal.SIGINT)", 3, "stopped: run the same command again to resume"),
+        ("raise KeyboardInterrupt", 3, "stopped\nresume with: python -c"),
+        ("os.kill(os.getpid(), signal.SIGINT)", 3, "stopped\nresume with: python -c"),
     ],
 )
 def test_what_ends_a_script_is_one_line_and_an_exit_code(body, code, line):
     done = script(body)
     assert (done.returncode, done.stdout) == (code, "")
-    assert done.stderr.startswith(line) and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == (2 if code == 3 else 1)
+    assert ("resume with: python -c" in done.stderr) == (code == 3)
 
 
 @pytest.mark.parametrize(("body", "code"), [("return ExitCode.DONE", 0), ("return ExitCode.BELOW_TARGET", 1)])

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from utils.core.questions import normal_question
 from utils.core.records import Example
-from utils.dataset.duplicates import DuplicateFinder, normal_question
+from utils.dataset.duplicates import DuplicateFinder
 from utils.programs.source import ProgramError
 
 

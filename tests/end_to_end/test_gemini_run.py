@@ -135,10 +135,10 @@ def rows(session: Session) -> dict[str, dict[str, Any]]:
         ("wrong_corpus", "accepted", 1),
         ("always_wrong", "mismatch", 3),
         ("unsafe", "unsafe", 3),
-        ("only_prose", "code_error", 3),
-        ("silent", "call_failed", 1),
-        ("withheld", "call_failed", 1),
-        ("refused", "call_failed", 1),
+        ("only_prose", "no_code", 3),
+        ("silent", "empty", 1),
+        ("withheld", "safety", 1),
+        ("refused", "blocked", 1),
         ("no_gold", "no_gold", 0),
         ("bad_gold", "gold_error", 1),
         ("no_rows", "degenerate", 1),
@@ -177,7 +177,7 @@ def test_what_no_program_can_help_is_not_asked(session: Session) -> None:
 @pytest.mark.parametrize(
     ("text", "reply", "told"),
     [
-        ("How many parts are below size five?", _fenced(WRONG.format("repaired")), "What happened: "),
+        ("How many parts are below size five?", _fenced(WRONG.format("repaired")), "What differs: "),
         (
             "What is the number of customers?",
             ANSWERS["What is the number of customers?"][0],
@@ -237,9 +237,9 @@ def test_failures_end_in_exit_code_1_and_are_told(session: Session) -> None:
     assert session.first.returncode == 1
     assert session.first.stdout.splitlines()[-1] == "below target: 5 failed rows, --max-failures allows 0"
     for name, reason in (
-        ("silent", "empty STOP"),
-        ("withheld", "safety SAFETY"),
-        ("refused", "blocked PROHIBITED_CONTENT"),
+        ("silent", "the answer was empty"),
+        ("withheld", "the answer was withheld (SAFETY)"),
+        ("refused", "the prompt was refused (PROHIBITED_CONTENT)"),
         ("elsewhere", "unknown database 'planets'"),
     ):
         [told] = [line for line in session.first.stderr.splitlines() if line.startswith(f"{name}: ")]
@@ -250,7 +250,7 @@ def test_a_second_run_asks_only_what_got_no_answer(session: Session) -> None:
     again = session.server.requests[len(session.asked_first) :]
     asked = {text for text in ANSWERS if session.requests_about(text, again)}
     assert asked == {f"How many parts have size {size}?" for size in ("ten", "eleven", "twelve")}
-    assert len(again) == 3
+    assert len(again) == 4  # an empty answer gets a second chance
     assert "0 programs run" in session.second.stdout
 
 
@@ -331,6 +331,6 @@ def test_a_run_that_failed_half_way_is_not_taken_for_the_complete_one_before(sta
     with LoopbackGemini(default={"finish": "SAFETY"}) as server:
         flags = ("--provider", "gemini", "--base-url", server.base_url, "--questions", questions, *FAST)
         assert run(3, staged_copy.root, *flags, env=WITH_KEY).returncode == 1
-    assert by_id(staged_copy.stage("generated"))["at_once"]["status"] == "call_failed"
+    assert by_id(staged_copy.stage("generated"))["at_once"]["status"] == "safety"
     assert "written" in make(3, staged_copy.root, *corpus)
     assert by_id(staged_copy.stage("generated"))["at_once"]["status"] == "no_program"

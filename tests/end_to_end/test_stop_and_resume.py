@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -158,7 +159,9 @@ def test_asked_to_stop_it_says_so_in_one_line_and_resumes(
             running.send_signal(number)
         _out, err = running.communicate(timeout=60)
         assert running.returncode == 3
-        assert err == f"stopped: {number.name} received; run the same command again to resume\n"
+        told, resume = err.splitlines()
+        assert told == f"stopped: {number.name} received"
+        assert resume == f"resume with: {shlex.join(['python', *running.args[1:]])}"
         assert _all_gone(running.pid)
         assert len(server.requests) < REQUESTS
         assert [path.name for path in stoppable.generated.parent.iterdir() if "generated" in path.name] == []
@@ -173,9 +176,11 @@ def test_a_daily_quota_that_is_spent_stops_the_run_and_resumes(stoppable: Stoppa
     with LoopbackGemini(ANSWERS, faults=faults) as server:
         stopped = run(3, stoppable.root, *stoppable.flags(server), env=WITH_KEY)
         assert stopped.returncode == 3
-        assert re.fullmatch(
+        assert re.search(
             r"stopped: the daily quota is spent .* run the same command again after .* UTC\n", stopped.stderr
         )
+        statuses = {row["status"] for row in by_id(stoppable.generated).values()}
+        assert statuses == {"accepted", "not_asked"}  # what was paid for is there, and the rest is told
         stoppable.finish(server)
         answered = [request.prompt_hash for request in server.requests if request.fault == "none"]
         assert len(answered) == len(set(answered)) == REQUESTS

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from google.genai import types
 from pydantic import SecretStr
 
 from tests.loopback.gemini_server import LoopbackGemini
 from utils.core.settings import Settings
 from utils.gemini.calls import GeminiCall
-from utils.gemini.client import endpoint_name, make_client
-from utils.gemini.engine import GeminiEngine
-from utils.gemini.ledger import Ledger
-from utils.gemini.pacing import Pacer
+from utils.gemini.engine import GeminiEngine, open_engine
+from utils.gemini.ledger import Ledger, response_json
+from utils.gemini.outcomes import read_reply
 
 KEY = "loopback-key-4711"
 WITH_KEY = Settings(google_api_key=SecretStr(KEY))
@@ -29,16 +29,23 @@ def engine_on(
     folder: Path,
     *,
     settings: Settings = WITH_KEY,
-    rpm: float | None = None,
-    concurrency: int = 8,
-    attempts: int = 3,
-    timeout_s: float = 5.0,
-    backoff_s: float = 0.01,
+    **options: Any,
 ) -> GeminiEngine:
     """Like `open_engine`, with waits short enough for tests."""
-    return GeminiEngine(
-        make_client(settings, server.base_url, timeout_s),
-        Ledger(folder / "ledger.sqlite"),
-        Pacer(rpm, concurrency, attempts, timeout_s, backoff_s),
-        endpoint_name(server.base_url),
+    return open_engine(
+        settings,
+        ledger_path=folder / "ledger.sqlite",
+        model="gemini-test",
+        base_url=server.base_url,
+        **({"rpm": None, "concurrency": 8, "attempts": 3, "timeout_s": 5.0, "backoff_s": 0.01} | options),
     )
+
+
+def put(ledger: Ledger, key: str, asked: GeminiCall, text: str, finish: str = "STOP", attempt: int = 0) -> int:
+    """Write a call and its answer down as an engine would; the call's number."""
+    candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "finish_reason": finish}
+    usage = {"prompt_token_count": 3, "candidates_token_count": 2, "total_token_count": 5}
+    response = types.GenerateContentResponse.model_validate({"candidates": [candidate], "usage_metadata": usage})
+    number = ledger.sent(key, asked, attempt, "loopback")
+    ledger.answered(number, read_reply(response, asked, 1.5), response_json(response), 0.25)
+    return number

@@ -15,7 +15,13 @@ BOTH = Settings(google_api_key=SecretStr(KEY), gcp_project="shop", gcp_project_l
 
 async def _path_asked(server, folder, settings, vertex=None):
     async with open_engine(
-        settings, ledger_path=folder / "l.sqlite", rpm=None, concurrency=1, base_url=server.base_url, vertex=vertex
+        settings,
+        ledger_path=folder / "l.sqlite",
+        model="gemini-test",
+        rpm=None,
+        concurrency=1,
+        base_url=server.base_url,
+        vertex=vertex,
     ) as engine:
         reply = await engine.ask(call())
     assert reply.status == "ok"
@@ -91,6 +97,7 @@ def test_vertex_elsewhere_than_on_loopback_needs_google_credentials(tmp_path, mo
         async with open_engine(
             WITH_VERTEX,
             ledger_path=tmp_path / "l.sqlite",
+            model="gemini-test",
             rpm=None,
             concurrency=1,
             base_url="http://vertex.invalid:9",

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.gemini.support import KEY, WITH_VERTEX, call, engine_on
 from tests.loopback.gemini_server import Fault, LoopbackGemini
 from utils.core.console import Interrupted, UserError
-from utils.gemini.errors import classify, next_daily_quota
+from utils.gemini.errors import classify
 from utils.gemini.faults import CallError, retry_after_s
+from utils.gemini.quota_day import next_day
 
 
 async def _ask_once(server, folder, **options):
@@ -45,7 +46,7 @@ def test_what_may_pass_is_tried_again(tmp_path, fault, kind):
     assert counts.calls == 1
 
 
-@pytest.mark.parametrize("fault", [Fault("status", status=500), Fault("drop"), Fault("html"), Fault("rate_limit")])
+@pytest.mark.parametrize("fault", [Fault("status", status=500), Fault("drop"), Fault("html")])
 def test_after_the_last_attempt_the_row_fails_and_the_run_goes_on(tmp_path, fault):
     async def ask_twice(server):
         async with engine_on(server, tmp_path, attempts=3) as engine:
@@ -57,6 +58,12 @@ def test_after_the_last_attempt_the_row_fails_and_the_run_goes_on(tmp_path, faul
     with LoopbackGemini(default="fine", faults=[fault] * 3) as server:
         assert asyncio.run(ask_twice(server)).text == "fine"
         assert len(server.requests) == 4
+
+
+def test_a_refusal_for_load_is_outwaited_longer_than_an_error(tmp_path):
+    with LoopbackGemini(default="fine", faults=[Fault("rate_limit")] * 11) as server:
+        reply, counts = asyncio.run(_ask_once(server, tmp_path, attempts=3))
+    assert (reply.text, counts.faults) == ("fine", {"rate_limited": 11})
 
 
 def test_a_server_that_is_not_there_fails_the_row(tmp_path):
@@ -169,7 +176,7 @@ def test_the_daily_quota_ends_the_run_and_says_when_to_come_back(tmp_path):
         with pytest.raises(Interrupted) as caught:
             asyncio.run(_ask_once(server, tmp_path))
         assert len(server.requests) == 1
-    assert f"after {next_daily_quota(datetime.now(UTC)):%Y-%m-%d %H:%M} UTC" in str(caught.value)
+    assert f"after {next_day(datetime.now(UTC)):%Y-%m-%d %H:%M} UTC" in str(caught.value)
 
 
 def test_a_wait_of_hours_ends_the_run_instead(tmp_path):
@@ -188,7 +195,7 @@ def test_a_wait_of_hours_ends_the_run_instead(tmp_path):
     ],
 )
 def test_daily_quotas_start_anew_at_midnight_in_california(now, back):
-    assert next_daily_quota(now) == back
+    assert next_day(now) == back
 
 
 def test_retry_after_is_seconds_or_a_date():

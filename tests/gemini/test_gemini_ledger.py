@@ -4,16 +4,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.gemini.support import call, engine_on
+from tests.gemini.support import call, engine_on, put
 from tests.loopback.gemini_server import Fault, LoopbackGemini
 from utils.core.console import UserError
-from utils.gemini.calls import Reply, Usage, call_key
+from utils.gemini.calls import Usage, call_key
 from utils.gemini.faults import CallError
 from utils.gemini.ledger import Ledger
 
@@ -125,21 +127,60 @@ def test_different_prompts_have_different_keys(one, other):
     assert same == (one == other)
 
 
-@given(text=st.text(), finish=st.text(max_size=5))
-def test_a_reply_comes_back_as_it_was_put(tmp_path_factory, text, finish):
+@given(text=st.text(min_size=1).filter(str.strip))
+def test_an_answer_comes_back_as_it_was_put(tmp_path_factory, text):
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "deep" / "odd ?#%name.sqlite")
-    reply = Reply(status="ok", text=text, model="m", finish_reason=finish, usage=Usage(prompt=3, total=3), ms=1.5)
-    ledger.put("k", call(text), reply)
-    assert ledger.get("k") == reply.model_copy(update={"from_ledger": True})
+    put(ledger, "k", call(text), text)
+    kept = ledger.get("k")
+    assert (kept.status, kept.text, kept.ms, kept.from_ledger) == ("ok", text, 1.5, True)
+    assert kept.usage == Usage(prompt=3, output=2, total=5)
     ledger.close()
 
 
 def test_the_first_good_answer_stays_the_answer(tmp_path):
     ledger = Ledger(tmp_path / "l.sqlite")
+    put(ledger, "k", call(), "", "SAFETY")
     for text in ("one", "two"):
-        ledger.put("k", call(), Reply(status="ok", text=text, model="m"))
+        put(ledger, "k", call(), text)
     assert ledger.get("k").text == "one"
     assert ledger.get("other") is None
+
+
+def test_a_run_taken_up_again_does_not_ask_what_was_withheld_from_it(tmp_path):
+    ledger = Ledger(tmp_path / "l.sqlite")
+    put(ledger, "before", call(), "", "SAFETY")
+    time.sleep(0.005)
+    since = ledger.begin_run("nightly")
+    time.sleep(0.005)
+    put(ledger, "during", call(), "", "SAFETY")
+    assert ledger.begin_run("nightly") == since  # killed, and started again
+    assert ledger.begin_run("another") > since
+    assert (ledger.get("before", since), ledger.get("during")) == (None, None)
+    assert ledger.get("during", since).status == "safety"
+    ledger.finish_run("nightly")
+    assert ledger.begin_run("nightly") > since
+    assert ledger.get("during", ledger.begin_run("nightly")) is None
+
+
+def test_a_better_reader_finds_more_in_what_is_kept(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path / "l.sqlite")
+    put(ledger, "k", call(), "text", "LANGUAGE")
+    assert ledger.get("k") is None
+    monkeypatch.setattr("utils.gemini.outcomes._FINISHED", ("STOP", "LANGUAGE"))
+    assert ledger.get("k").text == "text"
+
+
+def test_requests_of_a_day_are_counted_whatever_became_of_them(tmp_path):
+    ledger = Ledger(tmp_path / "l.sqlite")
+    before = datetime.now(UTC)
+    put(ledger, "k", call(), "fine")
+    ledger.failed(ledger.sent("l", call("l"), 0, "loopback"), "server_error: HTTP 500")
+    ledger.sent("m", call("m"), 0, "loopback")
+    ledger.sent("n", call("n"), 0, "google")
+    ledger.sent("o", call("o", model="other"), 0, "loopback")
+    ledger.begin_job("nightly", [("p", call("p"), 0)], "loopback", "loopback")
+    assert ledger.sent_since(before, "loopback", "gemini-test") == 3
+    assert ledger.sent_since(datetime.now(UTC) + timedelta(seconds=1), "loopback", "gemini-test") == 0
 
 
 def test_a_file_that_is_no_ledger_is_refused_in_one_line(tmp_path):
@@ -157,16 +198,17 @@ def test_a_file_that_is_no_ledger_is_refused_in_one_line(tmp_path):
 
 WRITER = """
 import sys
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tests.gemini.support import call
-from utils.gemini.calls import Reply
+from tests.gemini.support import call, put
 from utils.gemini.ledger import Ledger
 
 name, path, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 ledger = Ledger(path)
 for number in range(count):
     key = f"{name}-{number}"
-    ledger.put(key, call(key), Reply(status="ok", text=key, model="m"))
+    put(ledger, key, call(key), key)
     print(key, flush=True)
 """
 
@@ -195,5 +237,5 @@ def test_kill_9_loses_nothing_that_was_answered(tmp_path):
     assert writer.wait() == -signal.SIGKILL
     ledger = Ledger(path)
     assert all(ledger.get(key).text == key for key in kept)
-    ledger.put("after", call(), Reply(status="ok", text="still writable", model="m"))
+    put(ledger, "after", call(), "still writable")
     assert ledger.get("after").text == "still writable"

@@ -165,10 +165,10 @@ from utils.gemini.rows import run_rows
 url, folder, rpm, deadline_s = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 
 async def run():
-    async with open_engine(WITH_KEY, ledger_path=folder / "l.sqlite", rpm=rpm, concurrency=4, base_url=url) as engine:
+    async with open_engine(WITH_KEY, ledger_path=folder / "l.sqlite", model="gemini-test", rpm=rpm, concurrency=4, base_url=url) as engine:
         rows = [f"question {n:03}" for n in range(24)]
         work = lambda row: engine.ask(call(row))
-        async for index, reply in run_rows(rows, work, 4, deadline_s=deadline_s, on_stop=engine.stop):
+        async for index, reply in run_rows(rows, work, 4, deadline_s=deadline_s, engine=engine):
             print(index, reply.text, flush=True)
     return 0
 
@@ -197,7 +197,7 @@ def test_the_first_signal_finishes_what_is_in_flight_and_a_rerun_pays_only_for_t
         out, err = runner.communicate(timeout=20)
         stopped_at = len(server.requests)
         assert runner.returncode == 3
-        assert err.strip().endswith(f"stopped: {number.name} received; run the same command again to resume")
+        assert f"stopped: {number.name} received\nresume with: python -c" in err
         assert "Traceback" not in err
         assert stopped_at < ROWS
         assert out.splitlines() == [f"{index} fine" for index in range(stopped_at)]
@@ -217,7 +217,7 @@ def test_the_second_signal_stops_at_once(tmp_path):
         runner.send_signal(signal.SIGTERM)
         _, err = runner.communicate(timeout=5)
     assert runner.returncode == 3
-    assert "run the same command again to resume" in err
+    assert "resume with: python" in err
 
 
 def test_a_deadline_ends_the_wait_after_a_signal(tmp_path):

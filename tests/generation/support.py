@@ -7,13 +7,14 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from tests.loopback.gemini_server import LoopbackGemini
-from utils.core.records import Passage
+from utils.core.records import Passage, Question
 from utils.core.settings import Settings
-from utils.gemini.client import endpoint_name, make_client
-from utils.gemini.engine import GeminiEngine
-from utils.gemini.ledger import Ledger
-from utils.gemini.pacing import Pacer
+from utils.gemini.engine import GeminiEngine, open_engine
 
+TEXT = "How many nations are there?"
+RIGHT = "result = TPCH.CALCULATE(n=COUNT(nations))"
+WRONG = "result = TPCH.CALCULATE(n=COUNT(regions))"
+QUESTION = Question(question_id="q", db_name="TPCH", question=TEXT, gold_sql="SELECT COUNT(*) FROM nation")
 PASSAGES = [Passage(passage_id="1", path="a.md > COUNT", text="COUNT(x) counts.")]
 
 
@@ -30,10 +31,14 @@ class FixedRetriever:
 
 
 def engine_on(server: LoopbackGemini, folder: Path, attempts: int = 2) -> GeminiEngine:
-    settings = Settings(google_api_key=SecretStr("loopback-key-8150"))
-    return GeminiEngine(
-        make_client(settings, server.base_url, 5.0),
-        Ledger(folder / "ledger.sqlite"),
-        Pacer(None, 4, attempts, 5.0, 0.01),
-        endpoint_name(server.base_url),
+    return open_engine(
+        Settings(google_api_key=SecretStr("loopback-key-8150")),
+        ledger_path=folder / "ledger.sqlite",
+        model="gemini-test",
+        rpm=None,
+        concurrency=4,
+        base_url=server.base_url,
+        attempts=attempts,
+        timeout_s=5.0,
+        backoff_s=0.01,
     )

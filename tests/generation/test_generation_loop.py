@@ -2,71 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.generation.support import FixedRetriever, engine_on
-from tests.loopback.gemini_server import Fault, LoopbackGemini
-from utils.core.console import Interrupted, UserError
-from utils.core.paths import WorkDir
-from utils.core.records import Example, Question
-from utils.databases.catalog import DatabaseEntry, built_in_entries
-from utils.generation.loop import GenerationSettings, Generator
-from utils.generation.similar import ExamplePool
-from utils.proof.runner import Prover
-
-TEXT = "How many nations are there?"
-RIGHT = "result = TPCH.CALCULATE(n=COUNT(nations))"
-WRONG = "result = TPCH.CALCULATE(n=COUNT(regions))"
-QUESTION = Question(question_id="q", db_name="TPCH", question=TEXT, gold_sql="SELECT COUNT(*) FROM nation")
-POOL = ExamplePool(
-    [Example(question_id="e", db_name="tpch", question="How many parts?", status="accepted", program="result = parts")]
-)
-
-
-@pytest.fixture(scope="module")
-def prover() -> Iterator[Prover]:
-    with Prover(workers=1) as prover:
-        yield prover
-
-
-@pytest.fixture
-def entry(databases: WorkDir) -> DatabaseEntry:
-    return built_in_entries(databases)["tpch"]
-
-
-class Model:
-    """A server with a script for TEXT, and the loop asking it."""
-
-    def __init__(self, prover: Prover, entry: DatabaseEntry, folder: Path, *script: Any, **server: Any) -> None:
-        self._prover, self._entry, self._folder = prover, entry, folder
-        self._script, self._options = script, server
-        self.retriever = FixedRetriever()
-        self.requests: list[dict[str, Any]] = []
-
-    def generate(self, question: Question = QUESTION, **settings: Any) -> Example:
-        async def main(server: LoopbackGemini) -> Example:
-            async with engine_on(server, self._folder) as engine:
-                generation = GenerationSettings(**({"model": "gemini-test", "pydough_version": "1.0.33"} | settings))
-                loop = Generator(
-                    engine, self._prover, self.retriever, POOL, lambda entry: f"# {entry.name}", generation
-                )
-                return await loop.generate(question, self._entry)
-
-        with LoopbackGemini({TEXT: self._script}, **self._options) as server:
-            try:
-                return asyncio.run(main(server))
-            finally:
-                self.requests += [request.body for request in server.requests]
-
-
-@pytest.fixture
-def model(prover: Prover, entry: DatabaseEntry, tmp_path: Path) -> Any:
-    return lambda *script, **server: Model(prover, entry, tmp_path, *script, **server)
+from tests.generation.support import QUESTION, RIGHT, TEXT, WRONG
+from tests.loopback.gemini_server import Fault
+from utils.core.console import Exhausted, UserError
 
 
 @pytest.mark.parametrize("reply", [RIGHT, f"```python\n{RIGHT}\n```", f"Here it is:\n```\n{RIGHT}\n```\nThat is all."])
@@ -87,12 +31,32 @@ def test_a_repair_goes_on_with_the_conversation(model) -> None:
     first, second, third = (request["contents"] for request in asked.requests)
     assert (second[:1], third[:3]) == (first, second)
     assert second[1] == {"role": "model", "parts": [{"text": WRONG}]}
-    assert "What happened: " in second[2]["parts"][0]["text"] and "25" in second[2]["parts"][0]["text"]
-    assert "Error: " in third[4]["parts"][0]["text"] and "nowhere" in third[4]["parts"][0]["text"]
+    assert "What differs: " in second[2]["parts"][0]["text"] and "25" in second[2]["parts"][0]["text"]
+    error = third[4]["parts"][0]["text"]
+    assert "Error: " in error and "'nowhere'" in error and "PyDough's advice: Use one of the suggested" in error
     assert all(request["systemInstruction"] == asked.requests[0]["systemInstruction"] for request in asked.requests)
-    [first_query, for_error] = asked.retriever.queries  # only an error makes the manual be searched again
-    assert first_query == (TEXT, 6)
-    assert "nowhere" in for_error[0]
+    queries = [query for query, _limit in asked.retriever.queries]
+    assert queries[0] == TEXT
+    assert any("COUNT" in query for query in queries[1:])  # what the wrong program uses
+    assert any("nowhere" in query for query in queries[1:])  # and what the error names
+
+
+def test_a_repair_shows_the_smallest_data_on_which_it_differs_and_both_answers(model) -> None:
+    gold = QUESTION.model_copy(update={"gold_sql": "SELECT COUNT(*) FROM nation WHERE n_regionkey > 2"})
+    wrong = "result = TPCH.CALCULATE(n=COUNT(nations.WHERE(region_key >= 2)))"
+    asked = model(wrong, wrong.replace(">=", ">"))
+    assert asked.generate(gold).status == "accepted"
+    turn = asked.requests[1]["contents"][2]["parts"][0]["text"]
+    assert "The smallest data found on which they differ:" in turn
+    assert "nation" in turn and "the right answer is" in turn and "and the program" in turn
+    assert "SELECT" not in turn  # the gold SQL itself is never shown
+
+
+def test_what_was_shown_of_the_manual_is_not_shown_again(model) -> None:
+    asked = model(WRONG, RIGHT)
+    asked.generate()
+    assert asked.requests[0]["contents"][0]["parts"][0]["text"].count("COUNT(x) counts.") == 1
+    assert "COUNT(x) counts." not in asked.requests[1]["contents"][2]["parts"][0]["text"]
 
 
 @pytest.mark.parametrize("repairs", [0, 1, 3])
@@ -127,22 +91,100 @@ def test_without_gold_nothing_is_asked(model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "detail"),
+    ("reply", "status", "detail", "requests"),
     [
-        ({"finish": "SAFETY"}, "safety SAFETY"),
-        ({"blocked": "BLOCKLIST"}, "blocked BLOCKLIST"),
-        ({"finish": "MAX_TOKENS", "text": RIGHT}, "max_tokens MAX_TOKENS"),
-        ("", "empty STOP"),
+        ({"finish": "SAFETY"}, "safety", "withheld (SAFETY)", 1),
+        ({"finish": "PROHIBITED_CONTENT"}, "safety", "withheld (PROHIBITED_CONTENT)", 1),
+        ({"blocked": "BLOCKLIST"}, "blocked", "refused (BLOCKLIST)", 1),
+        ({"finish": "RECITATION"}, "recitation", "too close to a source", 2),
+        ({"finish": "MAX_TOKENS", "text": RIGHT}, "max_tokens", "cut at the limit on output tokens", 2),
+        ({"finish": "MAX_TOKENS", "thoughts_tokens": 99}, "max_tokens", "99 of the tokens went into thinking", 2),
+        ({"finish": "MALFORMED_FUNCTION_CALL"}, "no_answer", "MALFORMED_FUNCTION_CALL", 2),
+        ("", "empty", "empty", 2),
     ],
 )
-def test_no_answer_is_a_failed_call(model, reply: Any, detail: str) -> None:
-    example = model(reply).generate()
-    assert (example.status, example.detail, example.program, example.attempts) == ("call_failed", detail, None, 1)
+def test_each_way_of_giving_no_answer_is_told_and_tried_again_where_that_can_help(
+    model, reply: Any, status: str, detail: str, requests: int
+) -> None:
+    asked = model(reply)
+    example = asked.generate()
+    assert (example.status, example.program, example.attempts) == (status, None, 1)
+    assert detail in example.detail
+    assert len(asked.requests) == requests
 
 
-def test_an_answer_withheld_in_a_repair_costs_the_row(model) -> None:
-    example = model(WRONG, {"finish": "RECITATION"}).generate()
-    assert (example.status, example.attempts, example.program) == ("call_failed", 2, None)
+@pytest.mark.parametrize("first", [{"finish": "RECITATION"}, {"finish": "MAX_TOKENS", "thoughts_tokens": 9}, ""])
+def test_a_second_chance_is_another_request_and_may_bring_the_answer(model, first: Any) -> None:
+    asked = model(first, RIGHT)
+    assert asked.generate().status == "accepted"
+    before, after = (request["generationConfig"] for request in asked.requests)
+    cut = isinstance(first, dict) and first["finish"] == "MAX_TOKENS"
+    assert after["maxOutputTokens"] == (2 if cut else 1) * before["maxOutputTokens"]
+    assert (after["temperature"] > before["temperature"]) != cut
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "told"),
+    [
+        ("I cannot say.", "no_code", "found none"),
+        (f"```python\n{RIGHT}\n```\nor\n```python\n{WRONG}\n```", "several_codes", "found 2"),
+    ],
+)
+def test_an_answer_that_is_not_one_program_is_a_status_of_its_own_and_can_be_repaired(
+    model, reply: str, status: str, told: str
+) -> None:
+    example = model(reply).generate(repairs=0)
+    assert (example.status, example.program) == (status, None)
+    asked = model(reply, RIGHT)
+    assert asked.generate(temperature=0.7).status == "accepted"
+    turn = asked.requests[-1]["contents"][2]["parts"][0]["text"]
+    assert turn.startswith("That answer is not one program") and told in turn
+
+
+def test_an_answer_withheld_in_a_repair_leaves_the_program_before_it(model) -> None:
+    example = model(WRONG, {"finish": "SAFETY"}).generate()
+    assert (example.status, example.attempts, example.program) == ("mismatch", 2, WRONG)
+
+
+def test_candidates_are_asked_for_until_one_is_proven(model) -> None:
+    asked = model(WRONG, "I cannot say.", RIGHT, WRONG)
+    example = asked.generate(candidates=5, repairs=3)
+    assert (example.status, example.attempts, example.origin) == ("accepted", 3, "gemini-test#3")
+    temperatures = [request["generationConfig"]["temperature"] for request in asked.requests]
+    assert temperatures == [0.2, 0.4, 0.6]
+    assert all(len(request["contents"]) == 1 for request in asked.requests)
+
+
+def test_the_candidate_that_came_nearest_is_repaired(model) -> None:
+    near = "result = TPCH.CALCULATE(n=COUNT(regions) * 5)"  # right on the original, not on made data
+    asked = model("result = TPCH.CALCULATE(n=COUNT(nowhere))", near, WRONG, RIGHT)
+    example = asked.generate(candidates=3, repairs=1)
+    assert (example.status, example.attempts) == ("accepted", 4)
+    assert asked.requests[3]["contents"][1] == {"role": "model", "parts": [{"text": near}]}
+    assert model(WRONG, near, WRONG).generate(candidates=3, repairs=0, temperature=0.9).program == near
+
+
+def test_a_refused_prompt_is_not_asked_again_with_another_temperature(model) -> None:
+    asked = model({"blocked": "SAFETY"})
+    assert asked.generate(candidates=4).status == "blocked"
+    assert len(asked.requests) == 1
+
+
+def test_structured_output_brings_code_and_rationale(model) -> None:
+    asked = model(json.dumps({"rationale": "Counts\n all nations.", "code": RIGHT}))
+    example = asked.generate(as_json=True)
+    assert (example.status, example.program, example.rationale) == ("accepted", RIGHT, "Counts all nations.")
+    config = asked.requests[0]["generationConfig"]
+    assert config["responseMimeType"] == "application/json"
+    assert set(config["responseSchema"]["properties"]) == {"rationale", "code"}
+    assert "JSON object" in asked.requests[0]["systemInstruction"]["parts"][0]["text"]
+
+
+@pytest.mark.parametrize("reply", ["[]", "{}", '{"code": 3}', '{"code": " "}', RIGHT, '{"code": "' + "[" * 9999])
+def test_structured_output_that_is_none_is_repaired(model, reply: str) -> None:
+    asked = model(reply, json.dumps({"rationale": "", "code": RIGHT}))
+    assert asked.generate(as_json=True).status == "accepted"
+    assert "JSON object with `rationale`" in asked.requests[1]["contents"][2]["parts"][0]["text"]
 
 
 def test_errors_of_the_server_cost_the_row_only_when_they_last(model) -> None:
@@ -154,7 +196,7 @@ def test_errors_of_the_server_cost_the_row_only_when_they_last(model) -> None:
 def test_what_concerns_every_row_ends_the_run(model) -> None:
     with pytest.raises(UserError, match="Gemini refused the request"):
         model(RIGHT, faults=[Fault("status", status=403)]).generate()
-    with pytest.raises(Interrupted, match="daily quota"):
+    with pytest.raises(Exhausted, match="daily quota"):
         model(RIGHT, faults=[Fault("daily_quota")]).generate()
 
 

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from utils.core.paths import WorkDir
-from utils.core.records import Example, Passage, Question
+from utils.core.records import Example, Lint, Passage, Question, Verdict
 from utils.databases.catalog import built_in_entries
 from utils.databases.entries import schema_text
 from utils.generation import prompting
@@ -65,14 +65,19 @@ def test_braces_in_texts_are_texts() -> None:
     assert "{{ 7 * 7 }} {% if %}" in Prompts().question(hostile, "# S", PASSAGES, EXAMPLES)
 
 
-def test_a_repair_turn_tells_an_error_as_an_error_and_anything_else_as_what_happened() -> None:
+def test_a_repair_turn_tells_what_went_wrong_with_advice_and_sections() -> None:
     prompts = Prompts()
-    error = prompts.repair("code_error", "NameError: nope", PASSAGES)
-    assert "Error: NameError: nope" in error and "## a.md > COUNT" in error
-    differs = prompts.repair("mismatch", "5 rows, not 7", [])
-    assert "What happened: 5 rows, not 7" in differs and "manual" not in differs
+    error = prompts.repair("code_error", Verdict(status="code_error", detail="no such term", hint="Use it."), PASSAGES)
+    assert "Error: no such term" in error and "PyDough's advice: Use it." in error and "## a.md > COUNT" in error
+    lint = Lint(code="null_vs_zero", line=3, explanation="SUM of nothing")
+    differs = prompts.repair(
+        "quirk", Verdict(status="quirk", detail="5 rows, expected 7", reasons=["null_order", "tie"], lints=[lint]), []
+    )
+    assert "What differs: 5 rows, expected 7" in differs and "manual" not in differs
+    assert "Line 3: SUM of nothing" in differs and "null order, tie" in differs
     for text in (error, differs):
         assert "one ```python code block" in text
+    assert "one ```python" not in prompts.repair("mismatch", Verdict(status="mismatch"), [], as_json=True)
 
 
 def test_the_version_is_the_templates_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,4 +101,4 @@ def test_a_value_that_a_template_needs_and_nobody_gives_is_an_error(
     (tmp_path / "repair.j2").write_text("{{ nobody }}")
     monkeypatch.setattr(prompting, "_FOLDER", tmp_path)
     with pytest.raises(UndefinedError, match="nobody"):
-        Prompts().repair("mismatch", "", [])
+        Prompts().repair("mismatch", Verdict(status="mismatch"), [])

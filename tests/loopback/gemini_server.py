@@ -1,29 +1,35 @@
-"""A server on this machine that speaks Gemini's generateContent, with a scripted model and scripted faults.
+"""A server on this machine that speaks Gemini's generateContent and batches, with a scripted model and faults.
 
 In a test:          with LoopbackGemini(answers={"How many": ["42"]}) as server: ... server.base_url ...
 From a terminal:    python -m tests.loopback.gemini_server --port 8099 --script script.json --log requests.jsonl
 
 It serves the Developer API's paths and Vertex AI's, and keeps every request it received, in memory and (one
-JSON object a line) in the log file, before it answers.
+JSON object a line) in the log file, before it answers. `GET /stats` tells another process what it counted.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import asyncio
 import json
 import re
-import socket
-import sys
+import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from tests.loopback.accounts import TokenAccount, misreported
+from tests.loopback.batches import BatchFault, BatchJob, BatchQueue
+from tests.loopback.developer_batches import DeveloperBatches
+from tests.loopback.faults import Fault, as_fault, error_response, fault_response
+from tests.loopback.files import Files
+from tests.loopback.hashes import prompt_hash
+from tests.loopback.http_server import HttpRequest, HttpResponse, HttpServer, json_response
+from tests.loopback.quotas import MINUTE_S, Quotas, most_in_window
 from tests.loopback.scripted_model import (
     DEFAULT_ANSWER,
     Answer,
@@ -33,36 +39,26 @@ from tests.loopback.scripted_model import (
     ScriptedModel,
     generate_response,
     load_script,
+    prompt_tokens,
 )
+from tests.loopback.storage import Storage
+from tests.loopback.vertex_batches import VertexBatches
 
-_DEVELOPER_PATH = re.compile(r"^/v1(?:beta)?/models/(?P<model>[^/:]+):generateContent$")
-_VERTEX_PATH = re.compile(
-    r"^/v1(?:beta1)?/projects/[^/]+/locations/[^/]+/publishers/google/models/(?P<model>[^/:]+):generateContent$"
+__all__ = ["BatchFault", "Fault", "LoopbackGemini", "Received", "read_log"]
+
+_GENERATE = re.compile(
+    r"^/v1\w*/(?P<vertex>projects/[^/]+/locations/[^/]+/publishers/google/)?models/(?P<model>[^/:]+):generateContent$"
 )
-_HTML = b"<!doctype html><html><body>Please sign in to the network</body></html>"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What happens to one request instead of a plain answer.
-
-    kind: "status" (HTTP `status`), "rate_limit" (429; RetryInfo of `seconds`, or with header=True a Retry-After
-    header), "daily_quota" (429 whose quota id says PerDay), "slow" (answers after `seconds`), "drop" (closes
-    before answering), "cut" (closes in the middle of the answer), "html" and "empty" (200 without JSON),
-    "blocked" (prompt refused for `reason`), "finish" (no text; finish reason `reason`), "none" (a plain answer).
-    """
-
-    kind: str
-    seconds: float = 0.0
-    status: int = 500
-    reason: str = ""
-    header: bool = False
-    message: str = "scripted fault"
+_MODEL = re.compile(r"/models/(?P<model>[^/:]+):")
 
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came in. `time` is in seconds since the epoch; `prompt_hash` covers path and body."""
+    """One generateContent request as it came in. `time` is the server's clock, in seconds since the epoch.
+
+    `prompt_hash` covers path and body; `fault` is the scripted fault, or the quota that refused the request;
+    `body` is {} where bodies are not kept.
+    """
 
     number: int
     time: float
@@ -75,9 +71,17 @@ class Received:
 class LoopbackGemini:
     """The server; starts with the `with` block (or `start`) and ends with it.
 
-    `faults` are used up one a request, in the order of arrival; `server.faults.append(...)` adds one. With
-    `api_key`, another key is refused as Google does; with `models`, another model is not found. `delay_s` is how
-    long each answer takes.
+    `faults` are used up one a generateContent request, in the order of arrival; `server.faults.append(...)` adds
+    one. With `api_key`, another key is refused as Google does; with `models`, another model is not found.
+    `delay_s` is how long each answer takes.
+
+    A batch job is done at poll number `batch_polls`, or `batch_delay_s` seconds after its submission.
+    `batch_faults` are used up one a submitted job, `poll_faults` one a poll. Vertex batches read and write the
+    emulator at `gcs_endpoint`, or else at STORAGE_EMULATOR_HOST.
+
+    `rpm`, `tpm`, `rpd` and `slots` are quotas of generateContent; what they refuse is counted in `refused` and
+    uses up no fault. `clock` tells the time for quotas, records and batches. With `keep_bodies=False` request
+    bodies stay neither in memory nor in the log.
     """
 
     def __init__(
@@ -91,33 +95,74 @@ class LoopbackGemini:
         delay_s: float = 0.0,
         log_path: Path | None = None,
         port: int = 0,
+        batch_faults: Iterable[BatchFault | Mapping[str, Any]] = (),
+        poll_faults: Iterable[Fault | Mapping[str, Any]] = (),
+        batch_polls: int = 1,
+        batch_delay_s: float = 0.0,
+        gcs_endpoint: str | None = None,
+        rpm: int | None = None,
+        tpm: int | None = None,
+        rpd: int | None = None,
+        slots: int | None = None,
+        retry_info_s: float | None = None,
+        keep_bodies: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.model = ScriptedModel(answers if answers is not None else {}, default)
-        self.faults: deque[Fault] = deque(fault if isinstance(fault, Fault) else Fault(**fault) for fault in faults)
+        self.faults: deque[Fault] = deque(as_fault(fault) for fault in faults)
         self.api_key = api_key
         self.models = models
         self.delay_s = delay_s
         self.requests: list[Received] = []
+        self.completed = 0
         self.most_at_once = 0
+        self.refused: Counter[str] = Counter()
+        self.usage = TokenAccount()
+        self.batch_usage = TokenAccount()
+        self.batch_calls: Counter[str] = Counter()
         self._at_once = 0
-        self._lock = threading.Lock()
-        self._log_path = log_path
-        self._http = _Server(("127.0.0.1", port), _Handler)
-        self._http.loopback = self
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._quotas = Quotas(rpm, tpm, rpd, slots, retry_info_s)
+        self._keep_bodies = keep_bodies
+        self._clock = clock
+        self._log: TextIO | None = open(log_path, "a", encoding="utf-8") if log_path else None  # noqa: SIM115
+        self._files = Files()
+        self._batches = BatchQueue(
+            self._answer_item, clock, batch_faults, poll_faults, polls=batch_polls, delay_s=batch_delay_s
+        )
+        self._developer_batches = DeveloperBatches(self._batches, self._files)
+        self._vertex_batches = VertexBatches(self._batches, Storage(gcs_endpoint))
+        self._http = HttpServer(port, self._handle)
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return f"http://127.0.0.1:{self._http.port}"
+
+    @property
+    def batch_jobs(self) -> list[BatchJob]:
+        """Every job ever submitted, oldest first."""
+        return self._batches.jobs
+
+    @property
+    def batch_items(self) -> int:
+        """The requests of all jobs together."""
+        return sum(job.size for job in self._batches.jobs)
+
+    @property
+    def batch_faults(self) -> deque[BatchFault]:
+        return self._batches.batch_faults
+
+    @property
+    def poll_faults(self) -> deque[Fault]:
+        return self._batches.poll_faults
 
     def start(self) -> LoopbackGemini:
-        self._thread.start()
+        self._http.start()
         return self
 
     def close(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        self._http.close()
+        if self._log is not None:
+            self._log.close()
 
     def __enter__(self) -> LoopbackGemini:
         return self.start()
@@ -127,23 +172,132 @@ class LoopbackGemini:
 
     def duplicates(self) -> dict[str, int]:
         """Prompt hashes received more than once, and how often."""
-        counts = Counter(request.prompt_hash for request in self.requests)
-        return {prompt_hash: count for prompt_hash, count in counts.items() if count > 1}
+        return _repeated(request.prompt_hash for request in self.requests)
 
-    def receive(self, path: str, body: dict[str, Any], prompt_hash: str) -> Fault:
-        with self._lock:
-            fault = self.faults.popleft() if self.faults else Fault("none")
-            received = Received(len(self.requests) + 1, time.time(), path, prompt_hash, fault.kind, body)
-            self.requests.append(received)
-            if self._log_path:
-                with open(self._log_path, "a", encoding="utf-8") as log:
-                    log.write(json.dumps(asdict(received), ensure_ascii=False) + "\n")
+    def batch_duplicates(self) -> dict[str, int]:
+        """Prompt hashes that came as items of batches more than once, and how often."""
+        return _repeated(one for job in self._batches.jobs for one in job.prompt_hashes)
+
+    def most_in_window(self, seconds: float = MINUTE_S) -> int:
+        """The largest number of requests received in any so many seconds, refused ones included."""
+        return most_in_window((request.time for request in self.requests), seconds)
+
+    def stats(self) -> dict[str, Any]:
+        """What was counted, as JSON."""
+        distinct = len({request.prompt_hash for request in self.requests})
+        return {
+            "requests": len(self.requests),
+            "completed": self.completed,
+            "refused": dict(self.refused),
+            "faults": dict(Counter(request.fault for request in self.requests if request.fault != "none")),
+            "most_at_once": self.most_at_once,
+            "most_in_window": self.most_in_window(),
+            "distinct_prompts": distinct,
+            "duplicate_prompts": len(self.requests) - distinct,
+            "usage": asdict(self.usage),
+            "batch_usage": asdict(self.batch_usage),
+            "batch_jobs": len(self.batch_jobs),
+            "batch_items": self.batch_items,
+            "batch_calls": dict(self.batch_calls),
+        }
+
+    async def _handle(self, request: HttpRequest) -> HttpResponse:
+        path = request.path
+        if request.method == "GET" and path in ("/", "/stats"):
+            return json_response(self.stats())
+        if _GENERATE.match(path):
+            return await self._generate(request)
+        if (denied := self._denied(request)) is not None:
+            return denied
+        if Files.serves(path):
+            call, response = self._files.handle(request, self.base_url, self._clock())
+        elif DeveloperBatches.serves(path):
+            call, response = await self._developer_batches.handle(request)
+        elif VertexBatches.serves(path):
+            call, response = await self._vertex_batches.handle(request)
+        else:
+            return error_response(404, "NOT_FOUND", f"{path} is not found.")
+        self.batch_calls[call] += 1
+        return response
+
+    async def _generate(self, request: HttpRequest) -> HttpResponse:
+        body = request.json()
+        key = prompt_hash(request.path, body)
+        prompt = _prompt(request.path, body, key)
+        denied = self._denied(request)
+        now = self._clock()
+        refusal = "" if denied else self._quotas.admit(prompt_tokens(prompt), self._at_once, now)
+        fault = self._receive(request.path, body, key, now, refusal)
+        if denied is not None:
+            return denied
+        if refusal:
+            self.refused[refusal] += 1
+            return self._quotas.refusal(refusal)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return fault_response(fault) or await self._answer(prompt, fault)
+        finally:
+            self._at_once -= 1
+
+    def _receive(self, path: str, body: dict[str, Any], key: str, now: float, refusal: str) -> Fault:
+        fault = Fault("none") if refusal or not self.faults else self.faults.popleft()
+        kept = body if self._keep_bodies else {}
+        received = Received(len(self.requests) + 1, now, path, key, refusal or fault.kind, kept)
+        self.requests.append(received)
+        if self._log is not None:
+            self._log.write(json.dumps(vars(received), ensure_ascii=False) + "\n")
+            self._log.flush()
         return fault
 
-    def enter(self, change: int) -> None:
-        with self._lock:
-            self._at_once += change
-            self.most_at_once = max(self.most_at_once, self._at_once)
+    async def _answer(self, prompt: Prompt, fault: Fault) -> HttpResponse:
+        if fault.kind == "blocked":
+            answer = Answer(blocked=fault.reason or "SAFETY")
+        elif fault.kind == "finish":
+            answer = Answer(finish=fault.reason, thoughts_tokens=50 if fault.reason == "MAX_TOKENS" else 0)
+        else:
+            answer = self.model.answer(prompt)
+        response = generate_response(prompt, answer)
+        if fault.kind == "usage":
+            response = misreported(response, fault.reason)
+        delay_s = self.delay_s + (fault.seconds if fault.kind == "slow" else 0.0)
+        if delay_s:
+            await asyncio.sleep(delay_s)
+        content = json.dumps(response, ensure_ascii=False).encode()
+
+        def sent() -> None:
+            self.completed += 1
+            self.usage.add(response)
+
+        return HttpResponse(200, content, cut=fault.kind == "cut", on_sent=sent)
+
+    def _answer_item(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The response to an item of a batch, as generateContent would give it."""
+        prompt = _prompt(path, body, prompt_hash(path, body))
+        response = generate_response(prompt, self.model.answer(prompt))
+        self.batch_usage.add(response)
+        return response
+
+    def _denied(self, request: HttpRequest) -> HttpResponse | None:
+        path, key = request.path, request.headers.get("x-goog-api-key")
+        if "/projects/" in path:
+            if not request.headers.get("authorization", "").startswith("Bearer "):
+                message = "Request is missing required authentication credential."
+                return error_response(401, "UNAUTHENTICATED", message)
+        elif self.api_key and "upload_id" not in request.query:  # such an address is a secret of its own
+            if not key:
+                return error_response(403, "PERMISSION_DENIED", "Method doesn't allow unregistered callers.")
+            if key != self.api_key:
+                # Echoing the key is meant: clients must not pass it on into their logs.
+                message = f"API key not valid: {key}. Please pass a valid API key."
+                info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
+                return error_response(400, "INVALID_ARGUMENT", message, [info])
+        found = _MODEL.search(path)
+        if found and self.models and found["model"] not in self.models:
+            method = path.rpartition(":")[2]
+            message = f"models/{found['model']} is not found, or is not supported for {method}."
+            return error_response(404, "NOT_FOUND", message)
+        return None
 
 
 def read_log(path: Path) -> list[Received]:
@@ -152,151 +306,53 @@ def read_log(path: Path) -> list[Received]:
         return [Received(**json.loads(line)) for line in stream]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 512
-    loopback: LoopbackGemini
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that gave up (a timeout, a killed run) is part of the tests; anything else is a fault of ours.
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
+def _prompt(path: str, body: dict[str, Any], key: str) -> Prompt:
+    found = _GENERATE.match(path)
+    assert found is not None
+    return Prompt(found["model"], body, key)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # header and body leave together
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_GET(self) -> None:
-        self._send(200, {"requests": len(self.server.loopback.requests)})
-
-    def do_POST(self) -> None:
-        loopback = self.server.loopback
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.loads(raw or b"{}")
-        path = self.path.partition("?")[0]
-        prompt_hash = hashlib.sha256(path.encode() + json.dumps(body, sort_keys=True).encode()).hexdigest()
-        fault = loopback.receive(path, body, prompt_hash)
-        loopback.enter(1)
-        try:
-            if not self._refused(path) and not self._faulted(fault):
-                self._answer(path, body, prompt_hash, fault)
-        finally:
-            loopback.enter(-1)
-
-    def _refused(self, path: str) -> bool:
-        loopback = self.server.loopback
-        developer, vertex = _DEVELOPER_PATH.match(path), _VERTEX_PATH.match(path)
-        if vertex and not self.headers.get("Authorization", "").startswith("Bearer "):
-            self._error(401, "UNAUTHENTICATED", "Request is missing required authentication credential.")
-        elif developer and loopback.api_key and not self.headers.get("x-goog-api-key"):
-            self._error(403, "PERMISSION_DENIED", "Method doesn't allow unregistered callers.")
-        elif developer and loopback.api_key and self.headers["x-goog-api-key"] != loopback.api_key:
-            # Echoing the key is meant: clients must not pass it on into their logs.
-            message = f"API key not valid: {self.headers['x-goog-api-key']}. Please pass a valid API key."
-            info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
-            self._error(400, "INVALID_ARGUMENT", message, [info])
-        elif not (found := developer or vertex) or (loopback.models and found["model"] not in loopback.models):
-            model = found["model"] if found else path
-            self._error(404, "NOT_FOUND", f"models/{model} is not found, or is not supported for generateContent.")
-        else:
-            return False
-        return True
-
-    def _faulted(self, fault: Fault) -> bool:
-        if fault.kind == "status":
-            self._error(fault.status, "SCRIPTED", fault.message)
-        elif fault.kind == "rate_limit":
-            quota = _quota_failure("GenerateRequestsPerMinutePerProjectPerModel")
-            retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{fault.seconds:g}s"}
-            headers = {"Retry-After": f"{fault.seconds:g}"} if fault.header else {}
-            details = [quota] if fault.header else [quota, retry]
-            self._error(429, "RESOURCE_EXHAUSTED", fault.message, details if fault.seconds else [quota], headers)
-        elif fault.kind == "daily_quota":
-            self._error(
-                429,
-                "RESOURCE_EXHAUSTED",
-                "You exceeded your current quota.",
-                [_quota_failure("GenerateRequestsPerDayPerProjectPerModel")],
-            )
-        elif fault.kind == "drop":
-            self._hang_up()
-        elif fault.kind in ("html", "empty"):
-            self._send(200, _HTML if fault.kind == "html" else b"")
-        elif fault.kind in ("slow", "cut", "blocked", "finish", "none"):
-            return False
-        else:
-            raise ValueError(f"unknown fault {fault.kind!r}")
-        return True
-
-    def _answer(self, path: str, body: dict[str, Any], prompt_hash: str, fault: Fault) -> None:
-        loopback = self.server.loopback
-        found = _DEVELOPER_PATH.match(path) or _VERTEX_PATH.match(path)
-        assert found is not None  # _refused has seen to it
-        prompt = Prompt(found["model"], body, prompt_hash)
-        if fault.kind == "blocked":
-            answer = Answer(blocked=fault.reason or "SAFETY")
-        elif fault.kind == "finish":
-            answer = Answer(finish=fault.reason, thoughts_tokens=50 if fault.reason == "MAX_TOKENS" else 0)
-        else:
-            answer = loopback.model.answer(prompt)
-        time.sleep(loopback.delay_s + (fault.seconds if fault.kind == "slow" else 0.0))
-        self._send(200, generate_response(prompt, answer), cut=fault.kind == "cut")
-
-    def _error(
-        self,
-        code: int,
-        status: str,
-        message: str,
-        details: Sequence[dict[str, Any]] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        error = {"code": code, "message": message, "status": status, "details": list(details)}
-        self._send(code, {"error": error}, headers=headers)
-
-    def _send(
-        self, code: int, body: dict[str, Any] | bytes, headers: Mapping[str, str] | None = None, cut: bool = False
-    ) -> None:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(code)
-        kind = "text/html" if content.startswith(b"<") else "application/json; charset=UTF-8"
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if cut else content)
-        self.wfile.flush()
-        if cut:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+def _repeated(hashes: Iterable[str]) -> dict[str, int]:
+    return {one: count for one, count in Counter(hashes).items() if count > 1}
 
 
-def _quota_failure(quota_id: str) -> dict[str, Any]:
-    violation = {"quotaMetric": "generativelanguage.googleapis.com/generate_requests", "quotaId": quota_id}
-    return {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Serve a scripted Gemini on 127.0.0.1 until interrupted.")
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: 0)")
+    add("--script", help="JSON file with answers, faults and other arguments of LoopbackGemini")
+    add("--corpus", type=Path, nargs="*", metavar="FILE", help="answer from question files (default: the corpus')")
+    add("--log", type=Path, help="file to which every request is appended, one JSON object a line")
+    add("--delay", dest="delay_s", type=float, metavar="SECONDS", help="how long each answer takes")
+    add("--rpm", type=int, help="requests in any minute before 429")
+    add("--tpm", type=int, help="input tokens in any minute before 429")
+    add("--rpd", type=int, help="requests in any day before 429")
+    add("--slots", type=int, help="requests at once before 429")
+    add("--retry-info", dest="retry_info_s", type=float, metavar="SECONDS", help="RetryInfo of these 429s")
+    add("--batch-polls", type=int, help="the poll at which a batch job is done (default: 1)")
+    add("--batch-delay", dest="batch_delay_s", type=float, metavar="SECONDS", help="or how long after its submission")
+    add("--gcs-endpoint", metavar="URL", help="Cloud Storage emulator (default: STORAGE_EMULATOR_HOST)")
+    add("--no-bodies", dest="keep_bodies", action="store_false", default=None, help="keep no request bodies")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Serve a scripted Gemini on 127.0.0.1 until interrupted.")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: 0)")
-    parser.add_argument("--script", help="JSON file with answers, default, faults, delay_s, api_key, models")
-    parser.add_argument("--log", type=Path, help="file to which every request is appended, one JSON object a line")
-    args = parser.parse_args(argv)
-    script = load_script(args.script) if args.script else {}
-    with LoopbackGemini(log_path=args.log, port=args.port, **script) as server:
+    options = vars(_parser().parse_args(argv))
+    script_path, corpus, log_path = options.pop("script"), options.pop("corpus"), options.pop("log")
+    script = load_script(script_path) if script_path else {}
+    script |= {name: value for name, value in options.items() if value is not None}
+    if corpus is not None:
+        from tests.loopback.corpus_model import CorpusModel  # reads the question files
+
+        script["answers"] = model = CorpusModel(corpus)
+        model.prepare()
+    with LoopbackGemini(log_path=log_path, **script) as server:
         print(f"listening on {server.base_url}", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print(f"{len(server.requests)} requests received", flush=True)
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        stop.wait()
+        print(f"{len(server.requests)} requests received", flush=True)
     return 0
 
 

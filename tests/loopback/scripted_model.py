@@ -13,6 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEFAULT_ANSWER = "No answer is scripted for this question."
+SCRIPT_KEYS = {
+    *("answers", "default", "faults", "delay_s", "api_key", "models"),
+    *("batch_faults", "poll_faults", "batch_polls", "batch_delay_s", "gcs_endpoint"),
+    *("rpm", "tpm", "rpd", "slots", "retry_info_s", "keep_bodies"),
+}
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def _text(turn: Mapping[str, Any]) -> str:
 
 def generate_response(prompt: Prompt, answer: Answer) -> dict[str, Any]:
     """The body of a generateContent response; four characters count as one token."""
-    prompt_tokens = tokens(prompt.system) + sum(tokens(text) for _, text in prompt.turns)
+    asked_tokens = prompt_tokens(prompt)
     response: dict[str, Any] = {"modelVersion": prompt.model, "responseId": prompt.body_hash[:16]}
     output_tokens = 0
     if answer.blocked:
@@ -115,8 +120,8 @@ def generate_response(prompt: Prompt, answer: Answer) -> dict[str, Any]:
             output_tokens = tokens(answer.text)
         response["candidates"] = [candidate]
     usage = {
-        "promptTokenCount": prompt_tokens,
-        "totalTokenCount": prompt_tokens + output_tokens + answer.thoughts_tokens,
+        "promptTokenCount": asked_tokens,
+        "totalTokenCount": asked_tokens + output_tokens + answer.thoughts_tokens,
     }
     optional = {
         "candidatesTokenCount": output_tokens,
@@ -127,15 +132,20 @@ def generate_response(prompt: Prompt, answer: Answer) -> dict[str, Any]:
     return response
 
 
+def prompt_tokens(prompt: Prompt) -> int:
+    """What a request counts for, before it is answered."""
+    return tokens(prompt.system) + sum(tokens(text) for _, text in prompt.turns)
+
+
 def tokens(text: str) -> int:
     return -(-len(text) // 4)
 
 
 def load_script(path: str) -> dict[str, Any]:
-    """Keyword arguments for LoopbackGemini from a JSON file: answers, default, faults, delay_s, api_key, models."""
+    """Keyword arguments for LoopbackGemini from a JSON file; see SCRIPT_KEYS."""
     with open(path, encoding="utf-8") as stream:
         script = json.load(stream)
-    unknown = set(script) - {"answers", "default", "faults", "delay_s", "api_key", "models"}
+    unknown = set(script) - SCRIPT_KEYS
     if unknown:
-        raise SystemExit(f"{path}: unknown keys {sorted(unknown)}")
+        raise SystemExit(f"{path}: unknown keys {sorted(unknown)}; expected some of {sorted(SCRIPT_KEYS)}")
     return script

@@ -7,10 +7,9 @@ from pydough.pydough_operators import builtin_registered_operators
 
 from tests.proof.conftest import Prove
 from utils.core.paths import QUESTIONS_DIR, WorkDir
-from utils.core.questions import LANGUAGE_COLUMNS, read_questions
+from utils.core.questions import LANGUAGE_COLUMNS, normal_question, read_questions
 from utils.core.records import Question
 from utils.databases.catalog import built_in_entries
-from utils.dataset.duplicates import normal_question
 from utils.programs.engine import Engine, open_engine
 from utils.programs.normal_form import normal_form
 from utils.programs.terms import operators

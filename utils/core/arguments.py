@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,6 +47,13 @@ def whole_number(text: str) -> int:
 
 def positive_number(text: str) -> float:
     """An argparse type: a number above 0."""
-    if not (number := float(text)) > 0:
+    if not 0 < (number := float(text)) < math.inf:
         raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """An argparse type: a number from 0."""
+    if not 0 <= (number := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0")
     return number

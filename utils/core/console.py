@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import sys
 import time
 import traceback
@@ -42,18 +43,28 @@ class Interrupted(Exception):
     """The run stopped early and resumes when run again; the message says how."""
 
 
+class Exhausted(Interrupted):
+    """Nothing more may be asked in this run: a quota or a budget is spent; the message says which, and what to do."""
+
+
 def remember_secret(value: str | None) -> None:
     """Have `value` masked in every later log line and error message."""
     if value and len(value) >= 6:
         _known_secrets.add(value)
 
 
+def mask_known_secrets(text: str) -> str:
+    """`text` with known secrets replaced by `***`: for what is stored, where `key=...` may be a program's own words."""
+    for secret in sorted(_known_secrets, key=len, reverse=True):  # one may be the beginning of another
+        text = text.replace(secret, "***")
+    return text
+
+
 def mask_secrets(text: str) -> str:
     """`text` with known secrets, and whatever looks like a key, replaced by `***`."""
     for name in SECRET_VARIABLES:
         remember_secret(os.environ.get(name))
-    for secret in sorted(_known_secrets, key=len, reverse=True):  # one may be the beginning of another
-        text = text.replace(secret, "***")
+    text = mask_known_secrets(text)
     return _KEY_IN_TEXT.sub(lambda found: f"{found[1]}=***" if found[1] else "***", text)
 
 
@@ -85,12 +96,21 @@ def run_script(main: Callable[[], int]) -> int:
     except Interrupted as stop:
         message, code = f"stopped: {stop}", ExitCode.INTERRUPTED
     except KeyboardInterrupt:
-        message, code = "stopped: run the same command again to resume", ExitCode.INTERRUPTED
+        message, code = "stopped", ExitCode.INTERRUPTED
     except Exception:  # a fault of this project: told in full, but never with a secret in it
         print(mask_secrets(traceback.format_exc()), end="", file=sys.stderr)
         return 1
     print(mask_secrets(" ".join(message.split())), file=sys.stderr)
+    if code == ExitCode.INTERRUPTED:
+        print(mask_secrets(f"resume with: {command_line()}"), file=sys.stderr)
     return code
+
+
+def command_line() -> str:
+    """The command that started this process, to be pasted into a shell."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    script = ["-m", module.name.removesuffix(".__main__")] if module else [sys.argv[0]]
+    return shlex.join(["python", *script, *sys.argv[1:]])
 
 
 class Progress:

@@ -29,8 +29,13 @@ class WorkDir:
 
     @property
     def cache(self) -> Path:
-        """What can be deleted and built again: the retrieval index, the ledger's verdicts."""
+        """What can be deleted and built again: the retrieval index, verdicts and instances."""
         return self.root / "cache"
+
+    @property
+    def ledger(self) -> Path:
+        """Every call to a model; it cannot be built again without paying again."""
+        return self.root / "ledger.sqlite"
 
     @property
     def sft(self) -> Path:

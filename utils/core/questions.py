@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,3 +98,8 @@ def _problem(question: Question, required: tuple[str, ...], first_place: dict[st
         first = first_place[question.question_id]
         return f"duplicate question_id '{question.question_id}' (first in {first}); ids must be unique"
     return ""
+
+
+def normal_question(text: str) -> str:
+    """A question without case, punctuation and spacing: "Top 5  cities?" is "top 5 cities"."""
+    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -79,6 +79,7 @@ class Verdict(Record):
 
     status: VerdictStatus
     detail: str = ""  # one line: the error, or what differs
+    hint: str = ""  # PyDough's own advice on an error
     instances_passed: int = 0  # the original database counts as one
     instances_tried: int = 0
     differs_on: str = ""  # "original", "twin", or the number of the instance made for the query
@@ -121,12 +122,16 @@ class Example(Question):
 
     `status` is "accepted" when the program is proven; else the verdict's status, or
     "invalid" (the row itself is wrong), "no_program" (nobody has written one yet),
-    "call_failed" (the model did not answer).
+    "no_gold" (nothing to prove one against), "no_agreement" (of several samples without gold),
+    "call_failed" (the model did not answer), "not_asked" (target reached, or quota or budget spent),
+    or what the model gave in place of a program: "blocked", "safety", "recitation", "max_tokens",
+    "empty", "no_answer", "no_code", "several_codes".
     """
 
     status: str
     detail: str = ""
     program: str | None = None
+    rationale: str = ""  # the model's own words on its program, where it was asked for some
     verdict: Verdict | None = None
     tier: Tier | None = None
     key_terms: list[str] = Field(default_factory=list)

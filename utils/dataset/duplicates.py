@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from utils.core.fingerprint import fingerprint
+from utils.core.questions import normal_question
 from utils.core.records import Example
 from utils.programs.normal_form import normal_form
-
-
-def normal_question(text: str) -> str:
-    """A question without case, punctuation and spacing: "Top 5  cities?" is "top 5 cities"."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 class DuplicateFinder:

@@ -11,10 +11,11 @@ from typing import Any, TextIO
 
 from utils.core.console import UserError
 from utils.core.jsonl import read_records_or_errors, to_line, whole_file
+from utils.core.questions import normal_question
 from utils.core.records import Answer, Example
 from utils.databases.catalog import DatabaseEntry, find_entry
 from utils.databases.entries import SchemaStyle, schema_text
-from utils.dataset.duplicates import DuplicateFinder, normal_question
+from utils.dataset.duplicates import DuplicateFinder
 from utils.dataset.sft import SYSTEM_INSTRUCTION, answer_record, contract_problem, example_record, file_problem
 from utils.dataset.splits import split_of
 from utils.programs.normal_form import template

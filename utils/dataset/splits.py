@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from utils.core.fingerprint import fingerprint
+from utils.programs.normal_form import template
 
 Split = Literal["train", "validation"]
 
@@ -17,3 +18,8 @@ def split_of(group: str, seed: int, validation_share: float) -> Split:
     """
     point = int(fingerprint(seed, group)[:12], 16) / 16**12
     return "validation" if point < validation_share else "train"
+
+
+def is_held_out(program: str, seed: int, validation_share: float) -> bool:
+    """Whether a program's template goes to validation; raises ProgramError when it does not parse."""
+    return split_of(template(program), seed, validation_share) == "validation"

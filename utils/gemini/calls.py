@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,7 +40,18 @@ class GeminiCall(_Frozen):
     max_output_tokens: int | None = None
     thinking_budget: int | None = None  # tokens; 0 is off, -1 leaves it to the model
     seed: int | None = None
+    response_schema: dict[str, Any] | None = None  # JSON schema that the answer must follow
     prompt_version: str = ""  # content hash of the templates the prompt was made from
+
+    @cached_property
+    def characters(self) -> int:
+        """Length of the whole prompt."""
+        return len(self.system_instruction) + sum(len(text) for _role, text in self.contents)
+
+    @cached_property
+    def bytes(self) -> int:
+        """Length of the whole prompt in UTF-8."""
+        return len(self.system_instruction.encode()) + sum(len(text.encode()) for _role, text in self.contents)
 
 
 class Usage(_Frozen):

@@ -1,125 +1,173 @@
-"""Answers from the ledger, or else from the model: paced, retried, recorded, counted."""
+"""Answers from the ledger, or else from the model: bought once, recorded, counted."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Protocol
 
 from google import genai
 
+from utils.core.console import UserError
 from utils.core.settings import Settings
-from utils.gemini.calls import GeminiCall, Reply, Usage, call_key
+from utils.gemini.account import Account, Counts
+from utils.gemini.batch import BatchCalls
+from utils.gemini.batch_service import BatchService, DeveloperBatches, VertexBatches
+from utils.gemini.calls import GeminiCall, Reply, call_key
 from utils.gemini.client import endpoint_name, make_client
-from utils.gemini.errors import classify
-from utils.gemini.ledger import Ledger
-from utils.gemini.outcomes import read_reply, request_config, request_contents
+from utils.gemini.ledger import Ledger, Mode
+from utils.gemini.online import OnlineCalls
 from utils.gemini.pacing import Pacer
+from utils.gemini.prices import Prices
+from utils.gemini.quota_day import DailyLimit
 
 
-@dataclass
-class Counts:
-    """A run's account. `usage` is what this run's own calls used; what came from the ledger is not in it."""
+class Buyer(Protocol):
+    """What brings answers that the ledger does not have: one request each, or in batch jobs."""
 
-    calls: int = 0
-    from_ledger: int = 0
-    requests: int = 0  # attempts, failed ones included
-    usage: Usage = field(default_factory=Usage)
-    statuses: Counter[str] = field(default_factory=Counter)  # of this run's own calls
-    faults: Counter[str] = field(default_factory=Counter)  # failed attempts by kind
+    async def buy(self, key: str, call: GeminiCall, attempt: int) -> Reply:
+        """A new answer, stored before it is returned."""
 
-    def __str__(self) -> str:
-        parts = [f"{self.calls} calls ({_listed(self.statuses)})" if self.calls else "0 calls"]
-        parts.append(f"{self.from_ledger} from the ledger")
-        parts.append(f"{self.requests} requests" + (f" (failed: {_listed(self.faults)})" if self.faults else ""))
-        used = self.usage
-        parts.append(
-            f"tokens: {used.prompt} prompt ({used.cached} cached), {used.output} output, {used.thoughts} thoughts"
-        )
-        return "; ".join(parts)
+    def stop(self, reason: Exception) -> None:
+        """Buy nothing more."""
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """The caller may ask within the block."""
+
+    def idle(self) -> AbstractContextManager[None]:
+        """A caller at work waits for something else within the block."""
+
+    async def aclose(self) -> None:
+        """Leave nothing unfinished that cannot be taken up again."""
 
 
 class GeminiEngine:
     """Asks a model and remembers; use as `async with open_engine(...) as engine`."""
 
-    def __init__(self, client: genai.Client, ledger: Ledger, pacer: Pacer, endpoint: str) -> None:
-        """`endpoint` says who answers (see `endpoint_name`); the ledger keeps each one's answers apart."""
+    def __init__(
+        self, buyer: Buyer, ledger: Ledger, account: Account, endpoint: str, client: genai.Client | None = None
+    ) -> None:
+        """`endpoint` says who answers (see `endpoint_name`); the ledger keeps each one's answers apart.
+
+        `ledger` and `client` are closed with the engine.
+        """
         self._client = client
+        self._buyer = buyer
         self._ledger = ledger
-        self._pacer = pacer
         self._endpoint = endpoint
         self._asking: dict[str, asyncio.Event] = {}
-        self._counts = Counts()
+        self._since: str | None = None
+        self._run = ""
+        self.account = account
 
     async def __aenter__(self) -> GeminiEngine:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._client.aio.aclose()
-        self._client.close()
+        await self._buyer.aclose()
+        if self._client is not None:
+            await self._client.aio.aclose()
+            self._client.close()
         self._ledger.close()
 
     @property
     def counts(self) -> Counts:
         """What this engine has done so far."""
-        self._counts.requests = self._pacer.sent
-        self._counts.faults = self._pacer.faults
-        return self._counts
+        return self.account.counts
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Within the block the caller may ask: batch jobs go out when everybody at work waits for an answer."""
+        return self._buyer.at_work()
+
+    def idle(self) -> AbstractContextManager[None]:
+        """Within the block a caller at work waits for something else than an answer."""
+        return self._buyer.idle()
+
+    def begin_run(self, name: str) -> None:
+        """Take up the run of this name where it was left, or begin it; `finish_run` ends it.
+
+        Within one run an answer that was withheld or cut is not asked for again, however often the run is resumed.
+        """
+        self._run = name
+        self._since = self._ledger.begin_run(name)
+
+    def finish_run(self) -> None:
+        """The run has come to its end: asked again later, withheld and cut answers get another chance."""
+        self._ledger.finish_run(self._run)
 
     def stop(self, reason: Exception) -> None:
         """Send nothing more; requests in flight finish, every later `ask` of the model raises `reason`."""
-        self._pacer.stop(reason)
+        self._buyer.stop(reason)
 
     async def ask(self, call: GeminiCall, attempt: int = 0) -> Reply:
         """The stored answer to `call`, or a new one, stored before it is returned.
 
         `attempt` numbers the samples of one prompt: another number asks again. Raises CallError when
-        every try failed, UserError or Interrupted when asking on is useless.
+        every try failed, UserError or Interrupted (Exhausted for quota and budget) when asking on is useless.
         """
         key = call_key(call, attempt, self._endpoint)
         while (other := self._asking.get(key)) is not None:
             await other.wait()  # the same question is on its way: do not pay twice
-        if (stored := self._ledger.get(key)) is not None:
-            self._counts.from_ledger += 1
+        if (stored := self._ledger.get(key, self._since)) is not None:
+            self.counts.from_ledger += 1
             return stored
         done = self._asking[key] = asyncio.Event()
         try:
-            reply = await self._pacer.run(lambda: self._send(call), classify)
-            self._ledger.put(key, call, reply, attempt)
+            reply = await self._buyer.buy(key, call, attempt)
         finally:
             del self._asking[key]
             done.set()
-        self._counts.calls += 1
-        self._counts.statuses[reply.status] += 1
-        self._counts.usage += reply.usage
+        self.account.enter(call, reply)
         return reply
-
-    async def _send(self, call: GeminiCall) -> Reply:
-        started = time.perf_counter()
-        response = await self._client.aio.models.generate_content(
-            model=call.model, contents=request_contents(call), config=request_config(call)
-        )
-        return read_reply(response, call, ms=1000 * (time.perf_counter() - started))
 
 
 def open_engine(
     settings: Settings,
     *,
     ledger_path: Path,
+    model: str,
     rpm: float | None,
     concurrency: int,
+    tpm: int | None = None,
+    rpd: int | None = None,
+    max_cost_usd: float | None = None,
+    prices: Prices | None = None,
     base_url: str | None = None,
     vertex: bool | None = None,
     attempts: int = 6,
     timeout_s: float = 120.0,
+    backoff_s: float = 1.0,
+    adaptive: bool = True,
+    mode: Mode = "online",
+    poll_s: float = 60.0,
 ) -> GeminiEngine:
-    """An engine as the settings and flags say; see `make_client` and `Pacer` for their meaning and errors."""
+    """An engine as the settings and flags say; see `make_client`, `Pacer`, `Account` for their meaning and errors.
+
+    `mode` "batch" collects calls into batch jobs, looked at every `poll_s` seconds; pacing then has nothing to do.
+    """
     client = make_client(settings, base_url, timeout_s, vertex)
-    pacer = Pacer(rpm, concurrency, attempts, timeout_s)
-    return GeminiEngine(client, Ledger(ledger_path), pacer, endpoint_name(base_url))
+    endpoint = endpoint_name(base_url)
+    account = Account(prices, max_cost_usd, batch=mode == "batch")
+    account.price(model)  # a cap that cannot be kept is told before anything is sent
+    ledger = Ledger(ledger_path)
+    for call, counted in ledger.recent(model, endpoint):
+        account.estimator.learn(call, counted)
+    buyer: Buyer
+    if mode == "batch":
+        service = _batch_service(client, settings)
+        place = f"{endpoint} {'vertex' if client.vertexai else 'developer'}"
+        buyer = BatchCalls(service, ledger, account, endpoint, place, poll_s, backoff_s)
+        return GeminiEngine(buyer, ledger, account, endpoint, client)
+    daily = DailyLimit(rpd, lambda moment: ledger.sent_since(moment, endpoint, model)) if rpd else None
+    pacer = Pacer(rpm, concurrency, attempts, timeout_s, backoff_s, tpm, adaptive, daily.take if daily else None)
+    buyer = OnlineCalls(client, ledger, pacer, account, endpoint)
+    return GeminiEngine(buyer, ledger, account, endpoint, client)
 
 
-def _listed(counter: Counter[str]) -> str:
-    return ", ".join(f"{kind} {count}" for kind, count in sorted(counter.items()))
+def _batch_service(client: genai.Client, settings: Settings) -> BatchService:
+    if not client.vertexai:
+        return DeveloperBatches(client)
+    if settings.gcs_bucket is None:
+        raise UserError("batch jobs on Vertex AI: set GCS_BUCKET (gs://bucket or gs://bucket/folder) in .env")
+    return VertexBatches(client, f"{settings.gcs_bucket.rstrip('/')}/batches", settings.gcp_project)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from google.auth.exceptions import GoogleAuthError
 from google.genai.errors import APIError, UnknownApiResponseError
 from pydantic import ValidationError
 
-from utils.core.console import Interrupted, UserError
+from utils.core.console import Exhausted, UserError
 from utils.gemini.faults import Fault, fault_for_status, fault_for_transport, one_line, retry_after_s
+from utils.gemini.quota_day import come_back
 
-_QUOTA_ZONE = ZoneInfo("America/Los_Angeles")  # daily quotas start anew at midnight there
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)s")  # a protobuf Duration in JSON, such as "53.2s"
 _REMEDIES = {
     400: "change the request: model, parameters or prompt length",
@@ -36,20 +35,11 @@ def classify(error: BaseException) -> Fault:
     return fault_for_transport(error) or Fault("unexpected", one_line(error), retry=False)
 
 
-def next_daily_quota(now: datetime) -> datetime:
-    """When daily quotas start anew after `now`, in UTC."""
-    tomorrow = now.astimezone(_QUOTA_ZONE).date() + timedelta(days=1)
-    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=_QUOTA_ZONE).astimezone(UTC)
-
-
 def _api_fault(error: APIError) -> Fault:
     code = int(error.code or 0)
     message = one_line(error.message or error.status or "no message")
     if code == 429 and any("perday" in quota.lower() for quota in _quota_ids(error)):
-        back = next_daily_quota(datetime.now(UTC))
-        stop = Interrupted(
-            f"the daily quota is spent ({message}); run the same command again after {back:%Y-%m-%d %H:%M} UTC"
-        )
+        stop = Exhausted(f"the daily quota is spent ({message}); {come_back(datetime.now(UTC))}")
         return Fault("daily_quota", message, retry=False, stop=stop)
     fault = fault_for_status(code, message, wait_s=_wait_s(error))
     if fault.retry:

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 from utils.core.console import mask_secrets
 
+RATE_LIMITED = "rate_limited"  # refused for load or quota, and welcome again later
 _DETAIL_LENGTH = 300  # characters of a service's message worth showing in one line
 
 
@@ -46,7 +47,7 @@ def one_line(text: object) -> str:
 
 def fault_for_status(status: int, detail: object, wait_s: float | None = None) -> Fault:
     """What an HTTP status means: 408, 429, 499 and 5xx may pass; other 4xx will not, however often asked."""
-    kind = {408: "timeout", 429: "rate_limited", 499: "dropped"}.get(status)
+    kind = {408: "timeout", 429: RATE_LIMITED, 499: "dropped"}.get(status)
     if kind is None:
         kind = "server_error" if status >= 500 else "refused" if status >= 400 else "bad_answer"
     return Fault(kind, f"HTTP {status}: {one_line(detail)}", retry=kind != "refused", wait_s=wait_s)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.genai import types
 
+from utils.core.console import mask_known_secrets
 from utils.gemini.calls import GeminiCall, Reply, ReplyStatus, Usage
 
 _STATUS_OF_REASON: dict[str, ReplyStatus] = {
@@ -28,6 +31,8 @@ def request_config(call: GeminiCall) -> types.GenerateContentConfig:
         max_output_tokens=call.max_output_tokens,
         seed=call.seed,
         thinking_config=thinking,
+        response_mime_type="application/json" if call.response_schema else None,
+        response_schema=call.response_schema,
         automatic_continuation=False,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
@@ -36,6 +41,26 @@ def request_config(call: GeminiCall) -> types.GenerateContentConfig:
 def request_contents(call: GeminiCall) -> list[types.Content]:
     """The SDK's form of a call's turns."""
     return [types.Content(role=role, parts=[types.Part(text=text)]) for role, text in call.contents]
+
+
+def request_json(call: GeminiCall) -> dict[str, Any]:
+    """The body that the SDK sends for a call, for files of many requests."""
+    config = {
+        "temperature": call.temperature,
+        "topP": call.top_p,
+        "maxOutputTokens": call.max_output_tokens,
+        "seed": call.seed,
+        "thinkingConfig": None if call.thinking_budget is None else {"thinkingBudget": call.thinking_budget},
+        "responseMimeType": "application/json" if call.response_schema else None,
+        "responseSchema": call.response_schema,
+    }
+    body: dict[str, Any] = {
+        "contents": [{"role": role, "parts": [{"text": text}]} for role, text in call.contents],
+        "generationConfig": {name: value for name, value in config.items() if value is not None},
+    }
+    if call.system_instruction:
+        body["systemInstruction"] = {"role": "user", "parts": [{"text": call.system_instruction}]}
+    return body
 
 
 def read_reply(response: types.GenerateContentResponse, call: GeminiCall, ms: float) -> Reply:
@@ -70,6 +95,7 @@ def read_reply(response: types.GenerateContentResponse, call: GeminiCall, ms: fl
 def _text_of(candidate: types.Candidate | None) -> str:
     parts = candidate.content.parts if candidate and candidate.content else None
     text = "".join(part.text for part in parts or [] if part.text and not part.thought)
+    text = mask_known_secrets(text)  # as the ledger keeps it, so that a resumed run reads the same
     # Half a surrogate pair, as a cut emoji leaves it, can be stored nowhere.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -78,9 +104,9 @@ def _usage_of(reported: types.GenerateContentResponseUsageMetadata | None) -> Us
     if reported is None:
         return Usage()
     return Usage(
-        prompt=reported.prompt_token_count or 0,
-        output=reported.candidates_token_count or 0,
-        thoughts=reported.thoughts_token_count or 0,
-        cached=reported.cached_content_token_count or 0,
-        total=reported.total_token_count or 0,
+        prompt=max(0, reported.prompt_token_count or 0),
+        output=max(0, reported.candidates_token_count or 0),
+        thoughts=max(0, reported.thoughts_token_count or 0),
+        cached=max(0, reported.cached_content_token_count or 0),
+        total=max(0, reported.total_token_count or 0),
     )

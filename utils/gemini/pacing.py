@@ -10,22 +10,28 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from utils.core.console import Interrupted
-from utils.gemini.faults import CallError, Fault
+from utils.core.console import Exhausted
+from utils.gemini.adaptive import AdaptiveLimit
+from utils.gemini.faults import RATE_LIMITED, CallError, Fault
+from utils.gemini.tokens import Reservation, TokenWindow
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _SPACING = 1.01  # a little wider than rpm allows, so that jitter on the way cannot squeeze one too many into a minute
+_CATCH_UP_S = 0.04  # so much of what late timers have missed may be made up for
+_PATIENCE = 4
 _LONGEST_PAUSE_S = 600.0  # a service that asks for more is better left alone until the user comes back
 
 
 class Pacer:
-    """Sends at most one request every 60/rpm seconds, and at most `concurrency` at once.
+    """Sends requests first in, first out: evenly spaced, so many tokens a minute, so many at once.
 
-    Every attempt, retries included, takes its own turn. When the service asks to wait, all requests wait.
-    Once an error ends the run, or `stop` is called, nothing more is sent. One Pacer serves one event loop.
+    In any 60 seconds at most `rpm` requests and `tpm` tokens go out; never more than `concurrency` are in flight, and
+    fewer while the service refuses for load. Every attempt, retries included, takes its own turn. When the service asks
+    to wait, all requests wait. Once an error ends the run, or `stop` is called, nothing more is sent. One Pacer serves
+    one event loop.
     """
 
     def __init__(
@@ -35,91 +41,188 @@ class Pacer:
         attempts: int = 6,
         timeout_s: float | None = None,
         backoff_s: float = 1.0,
+        tpm: int | None = None,
+        adaptive: bool = True,
+        gate: Callable[[], None] | None = None,
     ) -> None:
-        """`rpm` None: no spacing. `timeout_s` bounds a whole attempt; `backoff_s` is the first wait before a retry."""
-        # Capacity 1 with a short period, not rpm with 60 s: a full bucket of rpm goes out in one burst.
-        self._limiter = AsyncLimiter(1, _SPACING * 60.0 / rpm) if rpm else None
-        self._slots = asyncio.Semaphore(concurrency)
+        """`rpm`, `tpm` None: no limit. `timeout_s` bounds an attempt; `backoff_s` is the first wait before a retry.
+
+        `gate` is called as each request goes out; what it raises ends the run.
+        """
+        self._limiter = _request_limiter(rpm) if rpm else None
+        self._window = TokenWindow(tpm) if tpm else None
+        self._limit = AdaptiveLimit(concurrency, adaptive)
         self._attempts = attempts
+        self._gate = gate
         self._timeout_s = timeout_s
         self._backoff = wait_exponential_jitter(initial=backoff_s, max=60.0, jitter=backoff_s)
-        self._turn = (
-            asyncio.Lock()
-        )  # first in, first out; and only its holder can have a turn in hand when a pause begins
-        self._resume_at = 0.0
+        self._turn = asyncio.Lock()  # first in, first out
+        self._changed = asyncio.Event()  # something that the first in line may wait for has happened
         self._stopping = asyncio.Event()
+        self._in_flight = 0
+        self._resume_at = 0.0
         self._stop_reason: Exception | None = None
         self.sent = 0
         self.faults: Counter[str] = Counter()
 
-    async def run(self, call: Callable[[], Awaitable[T]], classify: Callable[[BaseException], Fault]) -> T:
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight now."""
+        return self._limit.limit
+
+    async def run(
+        self,
+        call: Callable[[], Awaitable[T]],
+        classify: Callable[[BaseException], Fault],
+        tokens: int = 0,
+        tokens_of: Callable[[T], int] | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
         """The result of `call`, tried again while `classify` says that can help.
 
-        Raises CallError after the last attempt, the fault's `stop` (UserError, Interrupted) at once when
-        asking again cannot help, and whatever `classify` does not know unchanged.
+        `tokens` are reserved for each attempt, and settled with what `tokens_of` finds in the result. `before` is
+        awaited before each attempt gets in line, so that it holds nobody up. Raises CallError
+        after the last attempt, the fault's `stop` (UserError, Interrupted) at once when asking again cannot help, and
+        whatever `classify` does not know unchanged.
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(CallError),
-            stop=stop_after_attempt(self._attempts),
+            stop=self._gives_up,
             wait=self._wait_before_retry,
             reraise=True,
         )
-        return await retrying(self._attempt, call, classify)
+        return await retrying(self._attempt, call, classify, tokens, tokens_of, before)
 
     def stop(self, reason: Exception) -> None:
         """Send nothing more: `reason` is raised for every request that has not gone out yet."""
         if self._stop_reason is None:
             self._stop_reason = reason
             self._stopping.set()
+            self._changed.set()
 
-    async def _attempt(self, call: Callable[[], Awaitable[T]], classify: Callable[[BaseException], Fault]) -> T:
-        async with self._slots:
-            await self._wait_for_turn()
-            self.sent += 1
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    return await call()
-            except Exception as error:
-                fault = classify(error)
-                if not fault.retry and fault.stop is None:
-                    raise
-                self.faults[fault.kind] += 1
-            # Raised outside the handler: an error's chain could carry what the message has masked.
-            if fault.stop is not None:
-                self.stop(fault.stop)
-                raise fault.stop
-            if fault.wait_s:
-                self._pause(fault.wait_s)
-            raise CallError(fault)
+    async def _attempt(
+        self,
+        call: Callable[[], Awaitable[T]],
+        classify: Callable[[BaseException], Fault],
+        tokens: int,
+        tokens_of: Callable[[T], int] | None,
+        before: Callable[[], Awaitable[None]] | None,
+    ) -> T:
+        if before is not None:
+            await before()
+        reservation = await self._wait_for_turn(tokens)
+        sent_at = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                result = await call()
+        except Exception as error:
+            fault = classify(error)
+            if not fault.retry and fault.stop is None:
+                raise
+            self._note(fault, sent_at)
+        else:
+            self._limit.answered()
+            if self._window is not None and reservation is not None and tokens_of is not None:
+                self._window.settle(reservation, tokens_of(result))
+            return result
+        finally:
+            self._in_flight -= 1
+            self._changed.set()
+        # Raised outside the handler: an error's chain could carry what the message has masked.
+        if fault.stop is not None:
+            raise fault.stop
+        raise CallError(fault)
 
-    async def _wait_for_turn(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _wait_for_turn(self, tokens: int) -> Reservation | None:
+        clock = asyncio.get_running_loop().time
         async with self._turn:
             while True:
+                self._changed.clear()
                 if self._stop_reason is not None:
                     raise self._stop_reason
-                if (pause_s := self._resume_at - loop.time()) > 0:
+                if self._in_flight >= self._limit.limit:
+                    await self._changed.wait()
+                elif (wait_s := self._wait_s(clock(), tokens)) > 0:
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(pause_s):
-                            await self._stopping.wait()
-                    continue
-                if self._limiter is not None:
-                    await self._limiter.acquire()
-                if self._stop_reason is None and self._resume_at <= loop.time():
-                    return
+                        async with asyncio.timeout(wait_s):
+                            await self._changed.wait()
+                # A turn taken before a pause is not used after it: two requests would leave together.
+                elif await self._spaced() and self._may_go(clock(), tokens):
+                    break
+            if self._gate is not None:
+                self._pass_gate(self._gate)
+            self._in_flight += 1
+            self.sent += 1
+            return self._window.take(clock(), tokens) if self._window is not None else None
+
+    def _may_go(self, now: float, tokens: int) -> bool:
+        return self._stop_reason is None and self._in_flight < self._limit.limit and self._wait_s(now, tokens) <= 0
+
+    def _wait_s(self, now: float, tokens: int) -> float:
+        """Seconds that a pause or the tokens of the last minute hold the next request back."""
+        of_tokens = self._window.wait_s(now, tokens) if self._window is not None else 0.0
+        return max(self._resume_at - now, of_tokens)
+
+    async def _spaced(self) -> bool:
+        """Wait for the next request's place in the minute; False when the run was stopped meanwhile."""
+        if self._limiter is None:
+            return True
+        if self._limiter.has_capacity():
+            await self._limiter.acquire()
+            return True
+        place, stop = (asyncio.ensure_future(wait) for wait in (self._limiter.acquire(), self._stopping.wait()))
+        try:
+            await asyncio.wait({place, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return place.done()
+        finally:
+            place.cancel()
+            stop.cancel()
+
+    def _pass_gate(self, gate: Callable[[], None]) -> None:
+        try:
+            gate()
+        except Exception as reason:
+            self.stop(reason)
+            raise
+
+    def _note(self, fault: Fault, sent_at: float) -> None:
+        """What a failed attempt means for all the others."""
+        now = asyncio.get_running_loop().time()
+        self.faults[fault.kind] += 1
+        if fault.kind == RATE_LIMITED:
+            self._limit.refused(sent_at, now, self._in_flight)
+        if fault.stop is not None:
+            self.stop(fault.stop)
+        elif fault.wait_s:
+            self._pause(fault.wait_s)
 
     def _pause(self, wait_s: float) -> None:
         if wait_s > _LONGEST_PAUSE_S:
-            self.stop(
-                Interrupted(f"the service asks to wait {wait_s / 60:.0f} minutes; run the same command again then")
-            )
+            self.stop(Exhausted(f"the service asks to wait {wait_s / 60:.0f} minutes; run the same command again then"))
         until = asyncio.get_running_loop().time() + wait_s
         if until > self._resume_at:
             self._resume_at = until
+            self._changed.set()
             _LOG.info("the service asks to wait %.0f s; all requests wait", wait_s)
+
+    def _gives_up(self, state: RetryCallState) -> bool:
+        """Refusals for load are outwaited longer than errors: the service is well, and asked for patience."""
+        error = state.outcome.exception() if state.outcome else None
+        patience = _PATIENCE if isinstance(error, CallError) and error.kind == RATE_LIMITED else 1
+        return state.attempt_number >= self._attempts * patience
 
     def _wait_before_retry(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, CallError) and error.wait_s:
             return 0.0  # the common pause does the waiting
         return self._backoff(state)
+
+
+def _request_limiter(rpm: float) -> AsyncLimiter:
+    """Places for requests: in any 60 s fewer than `rpm`, however they are taken.
+
+    A full bucket of a minute's requests would go out in one burst, so the bucket holds one, and as much of the next as
+    makes up for late timers.
+    """
+    bucket = 1.0 + rpm / 60 * _CATCH_UP_S
+    return AsyncLimiter(bucket, bucket * _SPACING * 60.0 / rpm)

@@ -7,9 +7,9 @@ import signal
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from utils.core.console import Interrupted
 
@@ -18,24 +18,35 @@ R = TypeVar("R")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Asking(Protocol):
+    """What rows ask: a `GeminiEngine`."""
+
+    def stop(self, reason: Exception) -> None:
+        """Send nothing more."""
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Entered for each row while it is worked on."""
+
+
 async def run_rows(
     rows: Iterable[T],
     work: Callable[[T], Awaitable[R]],
     concurrency: int,
     *,
     deadline_s: float = 30.0,
-    on_stop: Callable[[Exception], None] | None = None,
+    engine: Asking | None = None,
 ) -> AsyncIterator[tuple[int, R]]:
     """Yield (index, result of `work(row)`) in the order of `rows`.
 
     At most `concurrency` rows are worked on at once, and at most twice as many are begun and not yet
     yielded, so memory stays flat however many rows there are. On SIGINT or SIGTERM no further row is
-    begun, `on_stop` is told (`engine.stop` fits: nothing more is sent), rows in flight get `deadline_s`
+    begun, `engine` sends nothing more, rows in flight get `deadline_s`
     seconds to finish, and Interrupted is raised; a second signal cuts them at once. Interrupted raised
     by `work` ends the run in the same way; any other error cancels what is in flight and is raised.
-    Signals are seen on the main thread only.
+    Signals are seen on the main thread only. `engine` is told which rows are worked on.
     """
-    run = _Run(deadline_s, on_stop)
+    run = _Run(deadline_s, engine.stop if engine else None)
+    at_work = engine.at_work if engine else nullcontext
     slots = asyncio.Semaphore(concurrency)
     begun: deque[asyncio.Task[R]] = deque()
     source = iter(rows)
@@ -46,7 +57,8 @@ async def run_rows(
             if run.halted:
                 raise run.halted
             try:
-                return await work(row)
+                with at_work():
+                    return await work(row)
             except Interrupted as reason:
                 run.halt(reason)
                 raise
@@ -99,7 +111,7 @@ class _Run:
         if self.halted is not None:
             self.cut(self.halted)
             return
-        reason = Interrupted(f"{number.name} received; run the same command again to resume")
+        reason = Interrupted(f"{number.name} received")
         self.halt(reason)
         if self._on_stop is not None:
             self._on_stop(reason)

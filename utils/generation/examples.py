@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from utils.core.console import UserError
 from utils.core.questions import QuestionRow
-from utils.core.records import Example, Question, Verdict
+from utils.core.records import Example, Question, Tier, Verdict
 from utils.databases.catalog import DatabaseEntry, find_entry
 from utils.proof.runner import Prover
 from utils.proof.settings import ProofSettings
@@ -16,9 +16,16 @@ CORPUS = "corpus"
 
 
 def proven_or_not(
-    question: Question, program: str | None, verdict: Verdict, origin: str, attempts: int, pydough_version: str
+    question: Question,
+    program: str | None,
+    verdict: Verdict,
+    origin: str,
+    attempts: int,
+    pydough_version: str,
+    tier: Tier = "gold",
+    rationale: str = "",
 ) -> Example:
-    """The example that a verdict makes of a question and its program.
+    """The example that a verdict makes of a question and its program; `tier` is what a match makes it.
 
     How long proof took differs from run to run, so it is left out: the same inputs give the same stage file.
     """
@@ -28,7 +35,8 @@ def proven_or_not(
         status="accepted" if accepted else verdict.status,
         program=program,
         verdict=verdict.model_copy(update={"ms": 0.0}),
-        tier="gold" if accepted else None,
+        tier=tier if accepted else None,
+        rationale=rationale,
         origin=origin,
         attempts=attempts,
         pydough_version=pydough_version,

@@ -1,39 +1,68 @@
-"""From a question to a proven program: ask, prove, repair, until proven or the repairs are spent."""
+"""From a question to a proven program: candidates until one is proven, then repairs of the best of them."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from retriver.backend import Retriever
+from retriver.documentation import passages_for_terms
 from utils.core.records import Example, Passage, Question, Verdict
 from utils.databases.catalog import DatabaseEntry
-from utils.gemini.calls import GeminiCall, Role
+from utils.gemini.calls import GeminiCall
 from utils.gemini.engine import GeminiEngine
 from utils.gemini.faults import CallError
+from utils.generation.agreement import Agreement
 from utils.generation.examples import proven_or_not, unproven
 from utils.generation.prompting import Prompts
+from utils.generation.sampling import Sample, Sampler, SamplingSettings, Turns
 from utils.generation.similar import ExamplePool
-from utils.programs.source import ProgramError, extract_program
+from utils.programs.source import ProgramError
+from utils.programs.terms import operators
 from utils.proof.runner import Prover
 from utils.proof.settings import ProofSettings
 from utils.proof.tasks import ProofTask
 
 NO_PROGRAM_HELPS = ("gold_error", "degenerate", "infra_error")  # the program is not at fault
+_HELPFUL_PASSAGES = 3
+_OPERATOR = re.compile(r"\b[A-Z][A-Z0-9_]+[A-Z0-9]\b")
+# How near a program is to being right; of two alike, the one that was right on more data, then the later one
+_NEARNESS = ("unsafe", "code_error", "timeout", "mismatch", "quirk", "dialect_split", *NO_PROGRAM_HELPS, "match")
 
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """How the model is asked; see the flags of `generate_finetuning_data_gemini.py`."""
+    """How a question becomes a program; see the flags of `generate_finetuning_data_gemini.py`.
 
-    model: str
+    `candidates` are asked for one after another, until one is proven; then the best gets `repairs` turns. Without gold
+    SQL `agree` of the candidates must give the same (0: such questions are not asked).
+    """
+
+    sampling: SamplingSettings
     pydough_version: str
-    temperature: float = 0.2
-    max_output_tokens: int = 8192
+    candidates: int = 1
     repairs: int = 2
+    agree: int = 0
     passages: int = 6
     examples: int = 4
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One program and what proof says of it (None: there was no program)."""
+
+    number: int
+    sample: Sample
+    verdict: Verdict | None
+
+    @property
+    def nearness(self) -> tuple[int, float, int]:
+        if self.verdict is None:
+            return (-1, 0.0, self.number)
+        verdict = self.verdict
+        return _NEARNESS.index(verdict.status), verdict.instances_passed / max(1, verdict.instances_tried), self.number
 
 
 class Generator:
@@ -49,64 +78,196 @@ class Generator:
         settings: GenerationSettings,
         proof: ProofSettings | None = None,
     ) -> None:
-        self._engine = engine
         self._prover = prover
+        self._settings = settings
+        self._proof = proof or ProofSettings()
+        self._prompts = Prompts()
+        self._writer = PromptWriter(self._prompts, retriever, pool, schema_of, settings)
+        self._retriever = retriever
+        self._sampler = Sampler(engine, settings.sampling, self._prompts.version)
+        self._agreement = Agreement(prover, self._proof)
+
+    async def generate(self, question: Question, entry: DatabaseEntry) -> Example:
+        """The first proven program for `question`, else the one that came nearest and its verdict.
+
+        Raises UserError or Interrupted (Exhausted for quota and budget) when asking on is useless.
+        """
+        question = question.model_copy(update={"db_name": entry.name})
+        if not question.gold_sql and not self._settings.agree:
+            return unproven(question, "no_gold", "no gold SQL to prove a program against; add column gold_sql")
+        system, turns, shown = await asyncio.to_thread(self._writer.opening, question, entry)
+        tries: list[_Try] = []
+        try:
+            if question.gold_sql:
+                await self._climb(question, entry, system, turns, shown, tries)
+            else:
+                return await self._agreed(question, entry, system, turns, shown)
+        except CallError as error:
+            model = self._settings.sampling.model
+            number = len(tries) + 1
+            return unproven(question, "call_failed", str(error), origin=f"{model}#{number}", attempts=number)
+        return self._outcome(question, tries)
+
+    async def _climb(
+        self,
+        question: Question,
+        entry: DatabaseEntry,
+        system: str,
+        turns: Turns,
+        shown: list[Passage],
+        tries: list[_Try],
+    ) -> None:
+        """Try candidates, then repairs; `tries` holds whatever was tried, the last a proven one if there is any."""
+        wanted = self._settings.candidates
+        for number in range(wanted):
+            sample = await self._sampler.sample(system, turns, number, wanted)
+            tries.append(await self._tried(question, entry, sample, len(tries) + 1))
+            if _settled(tries[-1]):
+                return
+        latest = max(tries, key=lambda one: one.nearness)
+        for _ in range(self._settings.repairs):
+            if not latest.sample.can_be_repaired:
+                return
+            asked = await self._repair_turn(latest, shown)
+            sample = await self._sampler.sample(system, (*latest.sample.turns, ("user", asked)))
+            latest = await self._tried(question, entry, sample, len(tries) + 1)
+            tries.append(latest)
+            if _settled(latest):
+                return
+
+    async def _tried(self, question: Question, entry: DatabaseEntry, sample: Sample, number: int) -> _Try:
+        if sample.program is None:
+            return _Try(number, sample, None)
+        task = ProofTask(question.question_id, sample.program, question.gold_sql or "", entry, self._proof)
+        return _Try(number, sample, await self._prover.prove_one(task))
+
+    async def _repair_turn(self, latest: _Try, shown: list[Passage]) -> str:
+        """The turn that says what is wrong with the latest program."""
+        if latest.verdict is None:
+            nothing = Verdict(status="code_error", detail=latest.sample.detail)
+            return self._prompts.repair(latest.sample.problem, nothing, [], self._settings.sampling.as_json)
+        helpful = await asyncio.to_thread(self._helpful, latest, {passage.passage_id for passage in shown})
+        return self._prompts.repair(latest.verdict.status, latest.verdict, helpful, self._settings.sampling.as_json)
+
+    def _helpful(self, latest: _Try, shown: set[str]) -> list[Passage]:
+        """Sections of the manual on what failed: the names in an error, else the operators of the program."""
+        assert latest.verdict is not None
+        detail = f"{latest.verdict.detail} {latest.verdict.hint}"
+        names = list(dict.fromkeys(_OPERATOR.findall(detail)))
+        if latest.verdict.status != "code_error":
+            names += _operators(latest.sample.program or "")
+        found = passages_for_terms(self._retriever, names, _HELPFUL_PASSAGES + len(shown)) if names else []
+        found = found or self._retriever.search(detail, _HELPFUL_PASSAGES)
+        return [passage for passage in found if passage.passage_id not in shown][:_HELPFUL_PASSAGES]
+
+    async def _agreed(
+        self, question: Question, entry: DatabaseEntry, system: str, turns: Turns, shown: list[Passage]
+    ) -> Example:
+        """A program that several samples agree on, or why they do not; a sample that does not compile is repaired."""
+        wanted = max(self._settings.candidates, self._settings.agree)
+        votes = self._agreement.begin(question.question_id, entry, self._settings.agree)
+        model = self._settings.sampling.model
+        attempts = 0
+        for number in range(wanted):
+            conversation = turns
+            for repair in range(self._settings.repairs + 1):
+                sample = await self._sampler.sample(system, conversation, number, wanted)
+                attempts += 1
+                origin = f"{model}#{attempts}"
+                failed = await votes.add(sample.program, sample.rationale, attempts) if sample.program else None
+                if failed is not None and failed.status == "infra_error":
+                    version = self._settings.pydough_version
+                    return proven_or_not(question, sample.program, failed, origin, attempts, version)
+                if (
+                    not sample.can_be_repaired
+                    or (sample.program and failed is None)
+                    or repair == self._settings.repairs
+                ):
+                    break
+                asked = await self._repair_turn(_Try(attempts, sample, failed), shown)
+                conversation = (*sample.turns, ("user", asked))
+            if votes.settled:
+                break
+        chosen = votes.chosen()
+        if chosen is None:
+            return unproven(question, "no_agreement", votes.told(), origin=model, attempts=attempts)
+        return proven_or_not(
+            question,
+            chosen.program,
+            chosen.verdict,
+            f"{model}#{chosen.number}",
+            attempts,
+            self._settings.pydough_version,
+            tier="vote",
+            rationale=chosen.rationale,
+        )
+
+    def _outcome(self, question: Question, tries: list[_Try]) -> Example:
+        """The row that the tries make: a proven program (the shortest of several), else the nearest."""
+        proven = [one for one in tries if one.verdict is not None and one.verdict.status == "match"]
+        best = (
+            min(proven, key=lambda one: (len(one.sample.program or ""), one.number))
+            if proven
+            else max(tries, key=lambda one: one.nearness)
+        )
+        origin = f"{self._settings.sampling.model}#{best.number}"
+        if best.verdict is None:
+            return unproven(question, best.sample.problem, best.sample.detail, origin=origin, attempts=len(tries))
+        return proven_or_not(
+            question,
+            best.sample.program,
+            best.verdict,
+            origin,
+            len(tries),
+            self._settings.pydough_version,
+            rationale=best.sample.rationale,
+        )
+
+
+class PromptWriter:
+    """Puts together what opens a conversation about a question."""
+
+    def __init__(
+        self,
+        prompts: Prompts,
+        retriever: Retriever,
+        pool: ExamplePool,
+        schema_of: Callable[[DatabaseEntry], str],
+        settings: GenerationSettings,
+    ) -> None:
+        self._prompts = prompts
         self._retriever = retriever
         self._pool = pool
         self._schema_of = schema_of
         self._settings = settings
-        self._proof = proof or ProofSettings()
-        self._prompts = Prompts()
 
-    async def generate(self, question: Question, entry: DatabaseEntry) -> Example:
-        """The first proven program for `question`, else the last attempt and its verdict."""
-        if not question.gold_sql:
-            return unproven(question, "no_gold", "no gold SQL to prove a program against; add column gold_sql")
-        question = question.model_copy(update={"db_name": entry.name})
-        first_turn = await asyncio.to_thread(self._first_turn, question, entry)
-        turns: list[tuple[Role, str]] = [("user", first_turn)]
-        program: str | None = None
-        verdict = Verdict(status="code_error")
-        origin = self._settings.model
-        for attempt in range(1, self._settings.repairs + 2):
-            origin = f"{self._settings.model}#{attempt}"
-            try:
-                reply = await self._engine.ask(self._call(entry, turns))
-            except CallError as error:
-                return unproven(question, "call_failed", str(error), origin=origin, attempts=attempt)
-            if reply.status != "ok":
-                detail = f"{reply.status} {reply.finish_reason}".strip()
-                return unproven(question, "call_failed", detail, origin=origin, attempts=attempt)
-            program, verdict = await self._proven(question, entry, reply.text)
-            if verdict.status == "match" or verdict.status in NO_PROGRAM_HELPS:
-                break
-            helpful = await asyncio.to_thread(self._helpful, verdict)
-            repair = self._prompts.repair(verdict.status, verdict.detail, helpful)
-            turns += [("model", reply.text), ("user", repair)]
-        return proven_or_not(question, program, verdict, origin, attempt, self._settings.pydough_version)
-
-    async def _proven(self, question: Question, entry: DatabaseEntry, reply: str) -> tuple[str | None, Verdict]:
-        try:
-            program = extract_program(reply)
-        except ProgramError as error:
-            return None, Verdict(status="code_error", detail=str(error))
-        task = ProofTask(question.question_id, program, question.gold_sql or "", entry, self._proof)
-        return program, await self._prover.prove_one(task)
-
-    def _first_turn(self, question: Question, entry: DatabaseEntry) -> str:
+    def opening(self, question: Question, entry: DatabaseEntry) -> tuple[str, Turns, list[Passage]]:
+        """The system instruction, the first turn, and the sections of the manual it shows."""
         passages = self._retriever.search(question.asked, self._settings.passages)
         examples = self._pool.similar(question, self._settings.examples)
-        return self._prompts.question(question, self._schema_of(entry), passages, examples)
+        asked = self._prompts.question(question, self._schema_of(entry), passages, examples)
+        system = self._prompts.system(entry, self._settings.pydough_version, self._settings.sampling.as_json)
+        return system, (("user", asked),), passages
 
-    def _call(self, entry: DatabaseEntry, turns: list[tuple[Role, str]]) -> GeminiCall:
-        return GeminiCall(
-            model=self._settings.model,
-            system_instruction=self._prompts.system(entry, self._settings.pydough_version),
-            contents=tuple(turns),
-            temperature=self._settings.temperature,
-            max_output_tokens=self._settings.max_output_tokens,
-            prompt_version=self._prompts.version,
+    def first_call(self, question: Question, entry: DatabaseEntry) -> GeminiCall:
+        """The first call that `Generator.generate` would make."""
+        system, turns, _passages = self.opening(question, entry)
+        wanted = (
+            self._settings.candidates if question.gold_sql else max(self._settings.candidates, self._settings.agree)
         )
+        sampler = Sampler(None, self._settings.sampling, self._prompts.version)  # type: ignore[arg-type]
+        return sampler.first_call(system, turns, 0, wanted)
 
-    def _helpful(self, verdict: Verdict) -> list[Passage]:
-        return self._retriever.search(verdict.detail, 3) if verdict.status == "code_error" else []
+
+def _settled(one: _Try) -> bool:
+    """Whether asking on is over: proven, or no program could be, or the prompt itself is refused."""
+    if one.verdict is None:
+        return one.sample.problem == "blocked"
+    return one.verdict.status == "match" or one.verdict.status in NO_PROGRAM_HELPS
+
+
+def _operators(program: str) -> list[str]:
+    try:
+        return operators(program)
+    except ProgramError:
+        return []

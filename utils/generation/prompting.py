@@ -7,8 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from utils.core.fingerprint import files_fingerprint
-from utils.core.records import Example, Passage, Question
+from utils.core.records import Example, Passage, Question, Verdict
 from utils.databases.catalog import DatabaseEntry
+from utils.proof.explain import counterexample_text
 
 _FOLDER = Path(__file__).parent / "prompts"
 
@@ -26,9 +27,11 @@ class Prompts:
         )
         self.version = files_fingerprint(_FOLDER.glob("*.j2"))[:16]
 
-    def system(self, entry: DatabaseEntry, pydough_version: str) -> str:
+    def system(self, entry: DatabaseEntry, pydough_version: str, as_json: bool = False) -> str:
         """The system instruction: the language, the output contract, the database's session settings and clock."""
-        return self._render("system", pydough_version=pydough_version, settings=entry.configs, now=entry.now)
+        return self._render(
+            "system", pydough_version=pydough_version, settings=entry.configs, now=entry.now, as_json=as_json
+        )
 
     def question(self, question: Question, schema: str, passages: list[Passage], examples: list[Example]) -> str:
         """The first user turn: schema, manual sections, similar proven examples, the question."""
@@ -41,9 +44,17 @@ class Prompts:
             question=question.asked,
         )
 
-    def repair(self, status: str, detail: str, passages: list[Passage]) -> str:
-        """The turn that asks for a corrected program, with the error or what differed."""
-        return self._render("repair", status=status, detail=detail, passages=passages)
+    def repair(self, status: str, verdict: Verdict, passages: list[Passage], as_json: bool = False) -> str:
+        """The turn that asks for a corrected program: the error and its hint, or what differs and where."""
+        shown = verdict.counterexample
+        return self._render(
+            "repair",
+            status=status,
+            verdict=verdict,
+            counterexample=counterexample_text(verdict, shown, "the right answer is") if shown else "",
+            passages=passages,
+            as_json=as_json,
+        )
 
     def _render(self, name: str, **values: object) -> str:
         return self._templates.get_template(f"{name}.j2").render(**values).strip()

@@ -42,12 +42,23 @@ class GraphCompiler:
 
         Raises whatever PyDough or the program raises.
         """
+        return pydough.to_sql(self._node(program, now), session=self.session)
+
+    def hint(self, program: str, now: str | None) -> str:
+        """PyDough's own advice on why a program does not compile; "" where it has none."""
+        try:
+            explained = pydough.explain_llm(self._node(program, now), session=self.session)
+        except BaseException:  # the program fails before there is anything to explain
+            return ""
+        advice = explained.get("hint") if isinstance(explained, dict) and explained.get("error") else None
+        return str(advice or "")
+
+    def _node(self, program: str, now: str | None) -> Any:
         modules = program_modules(now)
         environment = {"datetime": modules["datetime"], "pd": modules["pd"], "__builtins__": _safe_builtins(modules)}
         # PyDough hands a program the whole `pydough` module; this import puts our few functions in its place.
         source = f"import pydough\n{program}"
-        node = pydough.from_string(source, answer_variable="result", session=self.session, environment=environment)
-        return pydough.to_sql(node, session=self.session)
+        return pydough.from_string(source, answer_variable="result", session=self.session, environment=environment)
 
 
 def apply_configs(config: PyDoughConfigs, settings: dict[str, str]) -> None:

@@ -38,6 +38,7 @@ class Compiled:
     sql: dict[Dialect, str] = field(default_factory=dict)
     failure: Failure | None = None
     detail: str = ""
+    hint: str = ""  # PyDough's own advice on the error
     repeatable: bool = True
 
 
@@ -171,8 +172,12 @@ def _compiled(answer: Any) -> Compiled:
             return Compiled(sql=sql)
         status, detail = answer.get("status"), answer.get("detail")
         if status in ("code_error", "unsafe", "infra_error") and isinstance(detail, str):
+            hint = answer.get("hint")
             return Compiled(
-                {}, status, " ".join(detail.split())[:1000], repeatable=answer.get("repeatable") is not False
+                failure=status,
+                detail=" ".join(detail.split())[:1000],
+                hint=" ".join(hint.split())[:1000] if isinstance(hint, str) else "",
+                repeatable=answer.get("repeatable") is not False,
             )
     return Compiled(failure="code_error", detail="the worker process gave no answer that can be read")
 

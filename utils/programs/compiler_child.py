@@ -75,9 +75,10 @@ def serve(channel: Connection, memory_mb: int, limit_s: float) -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """{"sql": {dialect: text}}, or {"status", "detail"} of what went wrong."""
+    given = request["program"], request["now"]
     try:
         check_program(request["program"])
-        return {"sql": {dialect: _compiled(request, dialect) for dialect in request["dialects"]}}
+        return {"sql": {dialect: _compiler(request, dialect).compile(*given) for dialect in request["dialects"]}}
     except ProgramError as error:
         return {"status": "code_error", "detail": str(error)}
     except UnsafeProgramError as error:
@@ -88,14 +89,15 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"status": "code_error", "detail": "out of memory", "repeatable": False}
     except BaseException as error:  # a program may raise anything
         told = " ".join(str(error).split())
-        return {"status": "code_error", "detail": f"{type(error).__name__}: {told}"[:_MOST_DETAIL]}
+        hint = _compiler(request, request["dialects"][0]).hint(*given)
+        return {"status": "code_error", "detail": f"{type(error).__name__}: {told}"[:_MOST_DETAIL], "hint": hint}
 
 
-def _compiled(request: dict[str, Any], dialect: Any) -> str:
+def _compiler(request: dict[str, Any], dialect: Any) -> GraphCompiler:
     key = json.dumps([request["graph"], request["graph_name"], dialect, request["configs"]])
     if key not in _compilers:
         _compilers[key] = GraphCompiler(request["graph"], request["graph_name"], dialect, request["configs"])
-    return _compilers[key].compile(request["program"], request["now"])
+    return _compilers[key]
 
 
 preload()

@@ -8,12 +8,16 @@ They run SQL and our own code. The programs that make the SQL run in `compiler`,
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
+import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -26,6 +30,8 @@ Result = TypeVar("Result")
 
 DEFAULT_LIMIT_S = 30.0
 _OPEN_FILES_LIMIT = 256
+_SPARE_MB = 32.0  # that a worker may keep beyond what it had after its first task
+_most_kept_mb = 0.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,28 @@ def _guarded(function: Callable[[Task], Result], task: Task) -> Result:
         return function(task)
     except (SystemExit, KeyboardInterrupt) as error:
         raise RuntimeError(f"the task raised {type(error).__name__}") from error
+    finally:
+        _give_memory_back()
+
+
+def _give_memory_back() -> None:
+    """After a task that took much memory, hand the system what is free again: a worker lives for many tasks."""
+    global _most_kept_mb
+    used_mb = _memory_mb()
+    if used_mb > (_most_kept_mb or used_mb) + _SPARE_MB:
+        gc.collect()
+        with contextlib.suppress(AttributeError, OSError):  # not the GNU C library
+            ctypes.CDLL(None).malloc_trim(0)
+        used_mb = _memory_mb()
+    _most_kept_mb = _most_kept_mb or used_mb
+
+
+def _memory_mb() -> float:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:  # not Linux
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _confine(memory_mb: int) -> None:

@@ -14,6 +14,14 @@ class ProgramError(Exception):
     """The text holds no single program that parses and assigns `result`."""
 
 
+class NoCodeError(ProgramError):
+    """The text holds no code block, and is no program itself."""
+
+
+class SeveralCodesError(ProgramError):
+    """The text holds several code blocks, and does not say which is the answer."""
+
+
 def code_blocks(text: str) -> list[str]:
     """The bodies of all fenced code blocks of a Markdown text, in order."""
     return [body.strip("\n") for _language, body in _FENCE.findall(text.replace("\r\n", "\n"))]
@@ -22,18 +30,18 @@ def code_blocks(text: str) -> list[str]:
 def extract_program(reply: str) -> str:
     """The program in a model's reply: its only code block, or the whole text if there is none.
 
-    Raises ProgramError when there are several blocks, or none and the text is not a program.
+    Raises SeveralCodesError, or NoCodeError when there is no block and the text is not a program.
     """
     blocks = code_blocks(reply)
     if len(blocks) > 1:
-        raise ProgramError(f"expected exactly one code block, found {len(blocks)}")
+        raise SeveralCodesError(f"expected exactly one code block, found {len(blocks)}")
     program = blocks[0] if blocks else reply.strip()
     try:
         parse_program(program)
     except ProgramError:
         if blocks:
             return program  # proof will tell what is wrong with it, which a repair turn can use
-        raise ProgramError("expected one code block with a PyDough program, found none") from None
+        raise NoCodeError("expected one code block with a PyDough program, found none") from None
     return program
 
 

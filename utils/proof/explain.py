@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from utils.core.records import Cell, TableRows, Verdict
+from utils.core.records import Cell, Counterexample, TableRows, Verdict
 from utils.proof.compare import OPEN_ORDER
 
 _WIDEST = 40
@@ -14,19 +14,24 @@ def explained(question_id: str, program: str, gold_sql: str, verdict: Verdict) -
     """The verdict as plain text, with program, gold SQL and counterexample."""
     parts = [f"{question_id}: {verdict.status}", *_about(verdict)]
     parts += ["", "The program:", _indented(program), "", "The gold SQL:", _indented(gold_sql)]
-    example = verdict.counterexample
-    if example is not None:
-        parts += ["", "The smallest data found on which they differ:"]
-        if example.clock:
-            parts.append(f"  (now is {example.clock})")
-        for name, table in example.tables.items():
-            parts += ["", f"  {name}", _table(table)]
-        parts += ["", "On it the gold SQL gives", _table(example.gold), "", "and the program", _table(example.program)]
-        if OPEN_ORDER in verdict.detail:
-            parts.append("  (or the same rows in another order: nothing in the program decides)")
+    if verdict.counterexample is not None:
+        parts += ["", counterexample_text(verdict, verdict.counterexample)]
     if verdict.data_rules:
         parts += ["", "What made data may hold, and who says so:", *(f"  {line}" for line in verdict.data_rules)]
     return "\n".join(parts) + "\n"
+
+
+def counterexample_text(verdict: Verdict, example: Counterexample, right: str = "the gold SQL gives") -> str:
+    """The smallest data on which a program differs, and both answers; `right` names whose the right one is."""
+    parts = ["The smallest data found on which they differ:"]
+    if example.clock:
+        parts.append(f"  (now is {example.clock})")
+    for name, table in example.tables.items():
+        parts += ["", f"  {name}", _table(table)]
+    parts += ["", f"On it {right}", _table(example.gold), "", "and the program", _table(example.program)]
+    if OPEN_ORDER in verdict.detail:
+        parts.append("  (or the same rows in another order: nothing in the program decides)")
+    return "\n".join(parts)
 
 
 def _about(verdict: Verdict) -> list[str]:

@@ -95,6 +95,10 @@ class Prover:
             return self._settle(task, self._uncompiled(compiled))
         return self._judged(task, await self._judge(task, compiled).outcome_async())
 
+    async def compile_one(self, task: ProofTask) -> Compiled:
+        """The SQL of a task's program, without running it."""
+        return await asyncio.wrap_future(self._compile(task))
+
     # the two processes a program passes through
 
     def _compile(self, task: ProofTask) -> Future[Compiled]:
@@ -155,7 +159,13 @@ class Prover:
     def _uncompiled(self, compiled: Compiled) -> Verdict:
         assert compiled.failure is not None
         ms = self._limit_s * 1000 if compiled.failure == "timeout" else 0.0
-        return Verdict(status=compiled.failure, detail=compiled.detail, ms=ms, repeatable=compiled.repeatable)
+        return Verdict(
+            status=compiled.failure,
+            detail=compiled.detail,
+            hint=compiled.hint,
+            ms=ms,
+            repeatable=compiled.repeatable,
+        )
 
     def _judged(self, task: ProofTask, outcome: Judged) -> Verdict:
         """What judging gave; a worker's death may be the machine's doing, so it is not kept."""

@@ -1,0 +1,67 @@
+"""The flags that say how questions become programs."""
+
+from __future__ import annotations
+
+import argparse
+
+from utils.core.arguments import not_negative, positive_int, whole_number
+from utils.generation.loop import GenerationSettings
+from utils.generation.sampling import SamplingSettings
+
+
+def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags on candidates, repairs, agreement and prompts."""
+    add = parser.add_argument_group("generation").add_argument
+    add(
+        "--ask",
+        choices=("missing", "all"),
+        default="missing",
+        help="ask the model for questions without a proven program, or for all (default %(default)s)",
+    )
+    add(
+        "--candidates",
+        type=positive_int,
+        default=1,
+        help="samples a question, until one is proven (default %(default)s)",
+    )
+    add("--repairs", type=whole_number, default=2, help="repair turns a question (default %(default)s)")
+    add(
+        "--agree",
+        type=_agreeing,
+        default=0,
+        metavar="K",
+        help="without gold SQL, accept what K samples agree on, as tier vote (default: do not ask)",
+    )
+    add("--target-accepted", type=positive_int, metavar="N", help="stop asking when N rows are accepted")
+    add("--temperature", type=not_negative, default=0.2, help="of the first sample (default %(default)s)")
+    add("--max-output-tokens", type=positive_int, default=8192, help="of an answer, thinking too (default %(default)s)")
+    add("--thinking-budget", type=int, metavar="N", help="thinking tokens; 0: none, -1: up to the model (its default)")
+    add("--json", action="store_true", help="ask for code and a one-line rationale by a response schema")
+    add("--passages", type=whole_number, default=6, help="manual sections in a prompt (default %(default)s)")
+    add("--examples", type=whole_number, default=4, help="solved examples in a prompt (default %(default)s)")
+    add("--dry-run", action="store_true", help="print one prompt, the number of calls, tokens and price; send nothing")
+
+
+def generation_settings(args: argparse.Namespace, pydough_version: str) -> GenerationSettings:
+    """What the flags say."""
+    return GenerationSettings(
+        sampling=SamplingSettings(
+            model=args.model,
+            temperature=args.temperature,
+            max_output_tokens=args.max_output_tokens,
+            thinking_budget=args.thinking_budget,
+            as_json=args.json,
+        ),
+        pydough_version=pydough_version,
+        candidates=args.candidates,
+        repairs=args.repairs,
+        agree=args.agree,
+        passages=args.passages,
+        examples=args.examples,
+    )
+
+
+def _agreeing(text: str) -> int:
+    if (number := int(text)) < 2:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 2")
+    return number
