@@ -21,6 +21,7 @@ from retriver.arguments import add_retrieval_arguments, documents
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import Progress, run_script
+from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state
 from utils.core.jsonl import read_json_lines, to_line, whole_file
 from utils.core.paths import QUESTIONS_DIR, WorkDir
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
     state = input_state([*files, *documents(args.docs)], {**asked, "provider": provider, "backend": args.backend})
     if args.force or not is_current(output, state):
-        asyncio.run(_answer_all(args, provider, rows, output))
+        asyncio.run(_answer_all(args, provider, rows, output, fingerprint(state)))
         done = "written"
     else:
         done = "up to date"
@@ -77,8 +78,10 @@ def main(argv: list[str] | None = None) -> int:
     return exit_code(counts, counts["answered"], args.min_accepted, args.max_failures)
 
 
-async def _answer_all(args: argparse.Namespace, provider: str, rows: QuestionFiles, output: Path) -> None:
-    async with open_grounder(args, provider, load_settings(), version("pydough")) as (grounder, engine):
+async def _answer_all(
+    args: argparse.Namespace, provider: str, rows: QuestionFiles, output: Path, run_name: str
+) -> None:
+    async with open_grounder(args, provider, load_settings(), version("pydough"), run_name) as (grounder, engine):
         with whole_file(output) as stream, Progress("answers", len(rows)) as progress:
             async for _index, answer in run_rows(rows, grounder.answer, rows_at_once(args), engine=engine):
                 stream.write(to_line(answer))

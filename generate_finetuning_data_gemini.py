@@ -41,8 +41,9 @@ from utils.gemini.arguments import add_gemini_arguments, chosen_provider
 from utils.gemini.client import endpoint_name
 from utils.gemini.prices import Prices
 from utils.generation.arguments import add_generation_arguments, generation_settings
-from utils.generation.dry_run import forecast, told
-from utils.generation.stage import NOT_ASKED, StagePlan, generate_all
+from utils.generation.forecast import forecast, in_full
+from utils.generation.plan import NOT_ASKED, StagePlan
+from utils.generation.stage import generate_all
 from utils.programs.arguments import check_configs
 from utils.proof.arguments import add_proof_arguments, settings_from
 
@@ -92,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.dry_run:
         retriever = open_retriever(args.backend, args.docs, work.cache, app_settings)
         found = forecast(plan, retriever, work.ledger, endpoint_name(args.base_url))
-        print(told(found, plan.generation, Prices(args.prices), args.max_cost_usd, args.mode == "batch"))
+        print(in_full(found, plan.generation, Prices(args.prices), args.max_cost_usd))
         return ExitCode.DONE
     inputs = [*files, documented, *documents(args.docs), *input_files(entries, rows.databases)]
     asked = {} if provider == "corpus" else _asked(args, plan)

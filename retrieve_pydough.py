@@ -21,6 +21,7 @@ from retriver.arguments import add_retrieval_arguments, documents
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import Progress, run_script
+from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state
 from utils.core.jsonl import read_records, to_line, whole_file
 from utils.core.paths import QUESTIONS_DIR, WorkDir
@@ -83,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     undocumented = 0
     if args.force or not is_current(output, state):
-        undocumented = asyncio.run(_document_all(args, provider, rows, entries, output))
+        undocumented = asyncio.run(_document_all(args, provider, rows, entries, output, fingerprint(state)))
         done = "written"
     else:
         done = "up to date"
@@ -104,14 +105,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 async def _document_all(
-    args: argparse.Namespace, provider: str, rows: QuestionFiles, entries: dict[str, DatabaseEntry], output: Path
+    args: argparse.Namespace,
+    provider: str,
+    rows: QuestionFiles,
+    entries: dict[str, DatabaseEntry],
+    output: Path,
+    run_name: str,
 ) -> int:
     """Write the stage's file; the number of proven rows that a service left without documentation."""
     pydough_version = version("pydough")
     work = WorkDir(args.work_dir)
     with Prover(args.workers, args.timeout, args.memory_mb, work.cache) as prover:
         corpus = CorpusProver(prover, entries, pydough_version, settings_from(args))
-        async with open_grounder(args, provider, load_settings(), pydough_version) as (grounder, engine):
+        async with open_grounder(args, provider, load_settings(), pydough_version, run_name) as (grounder, engine):
 
             async def document(row: QuestionRow) -> Example:
                 example = await corpus.prove(row)

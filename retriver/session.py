@@ -30,12 +30,17 @@ def paced_retriever(args: argparse.Namespace, settings: Settings) -> Retriever:
 
 @asynccontextmanager
 async def open_grounder(
-    args: argparse.Namespace, provider: str, settings: Settings, pydough_version: str
+    args: argparse.Namespace, provider: str, settings: Settings, pydough_version: str, run_name: str
 ) -> AsyncIterator[tuple[Grounder, GeminiEngine | None]]:
-    """A grounder as the flags say, and the engine it writes with (None without a model)."""
+    """A grounder as the flags say, and the engine it writes with (None without a model).
+
+    `run_name` is a content hash of what the run is to do: a run that was stopped is taken up by its name.
+    """
     retriever = paced_retriever(args, settings)
     if provider != "gemini":
         yield Grounder(retriever, None, pydough_version), None
         return
     async with engine_from(args, settings, WorkDir(args.work_dir)) as engine:
+        engine.begin_run(run_name)
         yield Grounder(retriever, GroundedWriter(engine, args.model), pydough_version), engine
+        engine.finish_run()

@@ -18,6 +18,7 @@ COMMANDS = (
     ["generate_finetuning_data_gemini.py"],
     ["merge_schema_data.py"],
     ["-m", "utils.proof"],
+    ["-m", "utils.gemini.ledger"],
     ["-m", "utils.databases.build"],
     ["-m", "utils.databases.check_graph"],
     ["-m", "retriver.search"],

@@ -214,6 +214,24 @@ def test_batch_jobs_give_the_same_rows_as_calls_one_by_one(staged_copy: WorkDir)
         assert [job.size for job in server.batch_jobs] == [10, 3]  # the repair and the failed items are the next round
 
 
+def test_candidates_of_a_batch_go_out_together_and_the_shortest_that_is_proven_stays(staged_copy: WorkDir) -> None:
+    long = "result = TPCH.CALCULATE(how_many_parts_there_are=COUNT(parts.WHERE(size == 1)))"
+    [short] = RIGHT[QUESTIONS[0]["question"]]
+    with LoopbackGemini({QUESTIONS[0]["question"]: ["result = parts", long, short]}) as server:
+        stage = Stage(staged_copy, server, QUESTIONS[:1])
+        stage.make("--mode", "batch", "--batch-poll", 0.05, "--candidates", 3)
+        assert [job.size for job in server.batch_jobs] == [3]
+    row = by_id(stage.generated)["size_1"]
+    assert (row["program"], row["attempts"], row["origin"]) == (short, 3, "gemini-2.5-flash#3")
+
+
+def test_the_price_is_told_before_the_first_call(staged_copy: WorkDir) -> None:
+    with LoopbackGemini(RIGHT) as server:
+        out = Stage(staged_copy, server, QUESTIONS).make().splitlines()
+    assert out[0].startswith("Gemini: questions to ask: 10, of which the ledger answers the first call of 0; calls: 10")
+    assert "; cost: about $0.0" in out[0]
+
+
 def test_a_stopped_batch_run_is_taken_up_where_it_was(staged_copy: WorkDir) -> None:
     with LoopbackGemini(RIGHT, batch_polls=10**9) as server:
         stage = Stage(staged_copy, server, QUESTIONS)

@@ -15,7 +15,8 @@ from tests.loopback.gemini_server import LoopbackGemini
 from utils.core.paths import WorkDir
 from utils.core.records import Example, Question
 from utils.databases.catalog import DatabaseEntry, built_in_entries
-from utils.generation.loop import GenerationSettings, Generator
+from utils.generation.loop import Generator
+from utils.generation.opening import GenerationSettings
 from utils.generation.sampling import SamplingSettings
 from utils.generation.similar import ExamplePool
 from utils.proof.runner import Prover

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from utils.core.arguments import not_negative, positive_int, whole_number
-from utils.generation.loop import GenerationSettings
+from utils.generation.opening import GenerationSettings
 from utils.generation.sampling import SamplingSettings
 
 
@@ -51,6 +51,7 @@ def generation_settings(args: argparse.Namespace, pydough_version: str) -> Gener
             max_output_tokens=args.max_output_tokens,
             thinking_budget=args.thinking_budget,
             as_json=args.json,
+            together=args.mode == "batch",
         ),
         pydough_version=pydough_version,
         candidates=args.candidates,

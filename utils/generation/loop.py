@@ -11,13 +11,13 @@ from retriver.backend import Retriever
 from retriver.documentation import passages_for_terms
 from utils.core.records import Example, Passage, Question, Verdict
 from utils.databases.catalog import DatabaseEntry
-from utils.gemini.calls import GeminiCall
 from utils.gemini.engine import GeminiEngine
 from utils.gemini.faults import CallError
 from utils.generation.agreement import Agreement
 from utils.generation.examples import proven_or_not, unproven
+from utils.generation.opening import GenerationSettings, PromptWriter
 from utils.generation.prompting import Prompts
-from utils.generation.sampling import Sample, Sampler, SamplingSettings, Turns
+from utils.generation.sampling import Sample, Sampler, Turns
 from utils.generation.similar import ExamplePool
 from utils.programs.source import ProgramError
 from utils.programs.terms import operators
@@ -30,23 +30,6 @@ _HELPFUL_PASSAGES = 3
 _OPERATOR = re.compile(r"\b[A-Z][A-Z0-9_]+[A-Z0-9]\b")
 # How near a program is to being right; of two alike, the one that was right on more data, then the later one
 _NEARNESS = ("unsafe", "code_error", "timeout", "mismatch", "quirk", "dialect_split", *NO_PROGRAM_HELPS, "match")
-
-
-@dataclass(frozen=True)
-class GenerationSettings:
-    """How a question becomes a program; see the flags of `generate_finetuning_data_gemini.py`.
-
-    `candidates` are asked for one after another, until one is proven; then the best gets `repairs` turns. Without gold
-    SQL `agree` of the candidates must give the same (0: such questions are not asked).
-    """
-
-    sampling: SamplingSettings
-    pydough_version: str
-    candidates: int = 1
-    repairs: int = 2
-    agree: int = 0
-    passages: int = 6
-    examples: int = 4
 
 
 @dataclass(frozen=True)
@@ -118,12 +101,12 @@ class Generator:
         tries: list[_Try],
     ) -> None:
         """Try candidates, then repairs; `tries` holds whatever was tried, the last a proven one if there is any."""
-        wanted = self._settings.candidates
-        for number in range(wanted):
-            sample = await self._sampler.sample(system, turns, number, wanted)
+        async for _number, sample in self._sampler.samples(system, turns, self._settings.candidates):
             tries.append(await self._tried(question, entry, sample, len(tries) + 1))
-            if _settled(tries[-1]):
+            if _settled(tries[-1]) and not self._settings.sampling.together:
                 return
+        if any(map(_settled, tries)):
+            return
         latest = max(tries, key=lambda one: one.nearness)
         for _ in range(self._settings.repairs):
             if not latest.sample.can_be_repaired:
@@ -168,10 +151,8 @@ class Generator:
         votes = self._agreement.begin(question.question_id, entry, self._settings.agree)
         model = self._settings.sampling.model
         attempts = 0
-        for number in range(wanted):
-            conversation = turns
+        async for number, sample in self._sampler.samples(system, turns, wanted):
             for repair in range(self._settings.repairs + 1):
-                sample = await self._sampler.sample(system, conversation, number, wanted)
                 attempts += 1
                 origin = f"{model}#{attempts}"
                 failed = await votes.add(sample.program, sample.rationale, attempts) if sample.program else None
@@ -185,7 +166,8 @@ class Generator:
                 ):
                     break
                 asked = await self._repair_turn(_Try(attempts, sample, failed), shown)
-                conversation = (*sample.turns, ("user", asked))
+                repaired = (*sample.turns, ("user", asked))
+                sample = await self._sampler.sample(system, repaired, number, wanted)
             if votes.settled:
                 break
         chosen = votes.chosen()
@@ -222,41 +204,6 @@ class Generator:
             self._settings.pydough_version,
             rationale=best.sample.rationale,
         )
-
-
-class PromptWriter:
-    """Puts together what opens a conversation about a question."""
-
-    def __init__(
-        self,
-        prompts: Prompts,
-        retriever: Retriever,
-        pool: ExamplePool,
-        schema_of: Callable[[DatabaseEntry], str],
-        settings: GenerationSettings,
-    ) -> None:
-        self._prompts = prompts
-        self._retriever = retriever
-        self._pool = pool
-        self._schema_of = schema_of
-        self._settings = settings
-
-    def opening(self, question: Question, entry: DatabaseEntry) -> tuple[str, Turns, list[Passage]]:
-        """The system instruction, the first turn, and the sections of the manual it shows."""
-        passages = self._retriever.search(question.asked, self._settings.passages)
-        examples = self._pool.similar(question, self._settings.examples)
-        asked = self._prompts.question(question, self._schema_of(entry), passages, examples)
-        system = self._prompts.system(entry, self._settings.pydough_version, self._settings.sampling.as_json)
-        return system, (("user", asked),), passages
-
-    def first_call(self, question: Question, entry: DatabaseEntry) -> GeminiCall:
-        """The first call that `Generator.generate` would make."""
-        system, turns, _passages = self.opening(question, entry)
-        wanted = (
-            self._settings.candidates if question.gold_sql else max(self._settings.candidates, self._settings.agree)
-        )
-        sampler = Sampler(None, self._settings.sampling, self._prompts.version)  # type: ignore[arg-type]
-        return sampler.first_call(system, turns, 0, wanted)
 
 
 def _settled(one: _Try) -> bool:

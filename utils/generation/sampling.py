@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from utils.gemini.calls import GeminiCall, Reply, Role
@@ -25,6 +27,7 @@ class SamplingSettings:
     max_output_tokens: int = 8192
     thinking_budget: int | None = None  # tokens; 0 is off, -1 leaves it to the model
     as_json: bool = False
+    together: bool = False  # several samples are asked for at once: in a batch, one after another would take days
 
 
 @dataclass(frozen=True)
@@ -51,23 +54,27 @@ class Sampler:
         self._settings = settings
         self._prompt_version = prompt_version
 
-    def first_call(self, system: str, turns: Turns, number: int, of: int) -> GeminiCall:
-        """The call for sample `number` (from 0) `of` so many, whose temperatures are spread."""
-        settings = self._settings
-        return GeminiCall(
-            model=settings.model,
-            system_instruction=system,
-            contents=turns,
-            temperature=spread_temperature(settings.temperature, number, of),
-            max_output_tokens=settings.max_output_tokens,
-            thinking_budget=settings.thinking_budget,
-            response_schema=RESPONSE_SCHEMA if settings.as_json else None,
-            prompt_version=self._prompt_version,
-        )
+    async def samples(self, system: str, turns: Turns, of: int) -> AsyncIterator[tuple[int, Sample]]:
+        """(number, sample) `of` so many, each asked for when it is wanted, or all together."""
+        if not self._settings.together:
+            for number in range(of):
+                yield number, await self.sample(system, turns, number, of)
+            return
+
+        async def at_work(number: int) -> Sample:
+            with self._engine.at_work():
+                return await self.sample(system, turns, number, of)
+
+        with self._engine.idle():
+            found = await asyncio.gather(*map(at_work, range(of)), return_exceptions=True)
+        for number, sample in enumerate(found):
+            if isinstance(sample, BaseException):
+                raise sample
+            yield number, sample
 
     async def sample(self, system: str, turns: Turns, number: int = 0, of: int = 1) -> Sample:
         """Ask, once more where the answer was cut or withheld by chance; errors as `GeminiEngine.ask`."""
-        call = self.first_call(system, turns, number, of)
+        call = first_call(self._settings, self._prompt_version, system, turns, number, of)
         reply = await self._engine.ask(call, number)
         if (again := another_chance(call, reply)) is not None:
             reply = await self._engine.ask(again, number)
@@ -87,6 +94,22 @@ class Sampler:
         except ProgramError as error:
             return Sample(turns, problem="code_error", detail=str(error))
         return Sample(turns, answer.program, answer.rationale)
+
+
+def first_call(
+    settings: SamplingSettings, prompt_version: str, system: str, turns: Turns, number: int, of: int
+) -> GeminiCall:
+    """The call for sample `number` (from 0) `of` so many, whose temperatures are spread."""
+    return GeminiCall(
+        model=settings.model,
+        system_instruction=system,
+        contents=turns,
+        temperature=spread_temperature(settings.temperature, number, of),
+        max_output_tokens=settings.max_output_tokens,
+        thinking_budget=settings.thinking_budget,
+        response_schema=RESPONSE_SCHEMA if settings.as_json else None,
+        prompt_version=prompt_version,
+    )
 
 
 def spread_temperature(first: float, number: int, of: int) -> float:

@@ -4,94 +4,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AsyncExitStack, nullcontext
 
 from retriver.grounding import Grounder
 from retriver.session import paced_retriever
 from utils.core.console import Exhausted, Progress
-from utils.core.jsonl import read_records, to_line, whole_file
+from utils.core.jsonl import to_line, whole_file
 from utils.core.paths import WorkDir
-from utils.core.questions import QuestionFiles, QuestionRow
+from utils.core.questions import QuestionRow
 from utils.core.records import Example
 from utils.core.settings import Settings
-from utils.databases.catalog import DatabaseEntry
 from utils.databases.entries import graph_names, schema_text
 from utils.gemini.arguments import engine_from, rows_at_once
+from utils.gemini.client import endpoint_name
+from utils.gemini.prices import Prices
 from utils.gemini.rows import run_rows
 from utils.generation.examples import CorpusProver, unproven
-from utils.generation.loop import NO_PROGRAM_HELPS, GenerationSettings, Generator
-from utils.generation.similar import ExamplePool
+from utils.generation.forecast import forecast, in_brief
+from utils.generation.loop import Generator
+from utils.generation.plan import NOT_ASKED, StagePlan, TargetGate
 from utils.proof.runner import Prover
-from utils.proof.settings import ProofSettings
 
-NOT_ASKED = "not_asked"
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """What stage 3 is to do. `held_out` says which proven rows no prompt may show."""
-
-    rows: QuestionFiles
-    entries: dict[str, DatabaseEntry]
-    documented: Path
-    output: Path
-    generation: GenerationSettings
-    proof: ProofSettings
-    held_out: Callable[[Example], bool]
-    ask_all: bool = False
-    target: int | None = None
-
-    def solved(self) -> dict[str, Example]:
-        """Stage 2's proven rows by question id."""
-        return {example.question_id: example for example in read_records(self.documented, Example) if example.accepted}
-
-    def pool(self, solved: dict[str, Example]) -> ExamplePool:
-        """The proven rows that a prompt may show."""
-        return ExamplePool(example for example in solved.values() if not self.held_out(example))
-
-    def asks_for(self, example: Example) -> bool:
-        """Whether the model is asked for a row, as proof of the corpus' own program left it."""
-        if example.status == "no_gold":
-            return self.generation.agree > 0
-        if example.status in ("invalid", *NO_PROGRAM_HELPS):
-            return False
-        return self.ask_all or not example.accepted
-
-
-class TargetGate:
-    """Rows in order, each asked only while fewer than `target` of those before it are, or may still be, accepted.
-
-    So no call is made for a row that the target leaves out, and what is asked does not depend on who is faster.
-    """
-
-    def __init__(self, target: int | None, idle: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
-        """`idle` is entered while a row waits."""
-        self._idle = idle
-        self._target = target
-        self._accepted = 0
-        self._emitted = 0
-        self._moved = asyncio.Event()
-
-    async def may_ask(self, index: int) -> bool:
-        """Wait until it is known whether row `index` is wanted."""
-        if self._target is None:
-            return True
-        while self._accepted < self._target:
-            if self._accepted + index - self._emitted < self._target:
-                return True
-            self._moved.clear()
-            with self._idle():
-                await self._moved.wait()
-        return False
-
-    def emit(self, accepted: bool) -> None:
-        """The next row in order is done."""
-        self._emitted += 1
-        self._accepted += accepted
-        self._moved.set()
+_PROMPTS_TO_ESTIMATE = 50  # the price is told before the first call, and making prompts takes time
 
 
 async def generate_all(
@@ -115,6 +49,10 @@ async def generate_all(
         if with_model:
             engine = await stack.enter_async_context(engine_from(args, settings, work))
             engine.begin_run(run_name)
+            expected = await asyncio.to_thread(
+                forecast, plan, retriever, work.ledger, endpoint_name(args.base_url), _PROMPTS_TO_ESTIMATE
+            )
+            print(f"Gemini: {in_brief(expected, plan.generation, Prices(args.prices))}", flush=True)
             generator = Generator(
                 engine, prover, retriever, plan.pool(solved), schema_text, plan.generation, plan.proof
             )
