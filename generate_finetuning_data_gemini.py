@@ -24,7 +24,7 @@ from pathlib import Path
 from retriver.arguments import add_retrieval_arguments, documents
 from retriver.backend import open_retriever
 from utils.core.arguments import CommandLine, add_run_arguments
-from utils.core.console import ExitCode, UserError, run_script
+from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
@@ -108,7 +108,8 @@ def main(argv: list[str] | None = None) -> int:
         record_state(output, state)
     print_counts(f"stage 3: {output.name} {done} (provider {provider})", counts)
     code = exit_code(counts, counts["accepted"], args.min_accepted, args.max_failures)
-    if spent is not None:
+    missed = args.target_accepted is None or counts["accepted"] < args.target_accepted
+    if spent is not None and missed:
         raise spent
     if args.target_accepted is not None and provider == "gemini":
         code = max(code, _target_code(counts["accepted"], args.target_accepted))
@@ -152,7 +153,7 @@ def _told(output: Path) -> Counter[str]:
         counts[example.status] += 1
         if not example.accepted and example.status != NOT_ASKED:
             reason = example.detail or (example.verdict.detail if example.verdict else "")
-            print(f"{example.question_id}: {example.status}: {reason}", file=sys.stderr)
+            print(mask_secrets(f"{example.question_id}: {example.status}: {reason}"), file=sys.stderr)
     return counts
 
 

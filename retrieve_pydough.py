@@ -20,7 +20,7 @@ from pathlib import Path
 from retriver.arguments import add_retrieval_arguments, documents
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments
-from utils.core.console import Progress, run_script
+from utils.core.console import Progress, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state
 from utils.core.jsonl import read_records, to_line, whole_file
@@ -93,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
         counts[example.status] += 1
         if example.detail or not example.accepted:
             reason = example.detail or (example.verdict.detail if example.verdict else "")
-            print(f"{example.question_id}: {example.status}: {reason}", file=sys.stderr)
+            print(mask_secrets(f"{example.question_id}: {example.status}: {reason}"), file=sys.stderr)
     faults = counts + Counter(error=undocumented)
     if done == "written" and not any(faults[status] for status in FAULTS - {"invalid", "gold_error"}):
         record_state(output, state)

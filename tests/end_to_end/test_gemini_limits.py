@@ -116,7 +116,7 @@ def test_the_budget_is_never_exceeded_and_a_larger_one_goes_on(staged_copy: Work
         spent = 100e-6 * (usage.prompt + usage.output) * (1.0 if mode == "online" else 0.5)
         assert 0.2 * cap < spent <= cap
         assert done.returncode == 3
-        assert "stopped: the budget is spent: $" in done.stderr and "larger --max-cost-usd" in done.stderr
+        assert "stopped: the budget is spent: $" in done.stderr and "is the cap of one run" in done.stderr
         statuses = stage.statuses()
         assert statuses.count("accepted") == 1 + usage.answers
         assert set(statuses) == {"accepted", "not_asked"}
@@ -247,7 +247,7 @@ def test_a_stopped_batch_run_is_taken_up_where_it_was(staged_copy: WorkDir) -> N
             if number == signal.SIGTERM:
                 assert running.returncode == 3
                 assert "batch jobs go on without us" in err and "resume with: " in err
-        server._batches._polls = 1
+        server.batch_polls = 1
         stage.make(*flags)
         assert set(stage.statuses()) == {"accepted"}
         assert [job.size for job in server.batch_jobs] == [10]

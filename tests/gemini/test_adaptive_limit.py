@@ -51,25 +51,40 @@ def test_it_falls_once_for_all_that_was_sent_before():
     assert limit.limit < fallen
 
 
-def test_it_comes_back_quickly_to_below_where_it_was_refused_and_stays_there_for_long():
+def test_it_comes_back_quickly_to_below_where_it_was_refused_and_probes_ever_less_often():
     limit = AdaptiveLimit(100)
     _climb(limit, 41)
-    limit.refused(10.0, 10.1, 41)
-    assert limit.limit == 30
-    _answer(limit, 40)
-    assert limit.limit == 40
-    _answer(limit, 900)
-    assert limit.limit == 40
-    _answer(limit, 100)
-    assert limit.limit == 41  # the probe: perhaps there is more by now
+    for trial, rounds in enumerate((2, 4, 8, 16, 32, 32)):
+        limit.refused(10.0 * trial, 10.0 * trial + 1, 41)
+        assert limit.limit == 30
+        _answer(limit, 20)
+        assert limit.limit == 40
+        _answer(limit, rounds * 40 - 1)
+        assert limit.limit == 40
+        _answer(limit, 1)
+        assert limit.limit == 41  # the probe: perhaps there is more by now
 
 
-def test_more_than_was_in_flight_has_never_been_tried():
+def test_where_probes_are_not_refused_steps_grow():
+    limit = AdaptiveLimit(100)
+    _climb(limit, 11)
+    limit.refused(10.0, 11.0, 11)
+    answers = 0
+    while limit.limit < 100:
+        limit.answered()
+        answers += 1
+    assert answers < 400  # seven steps, of a round or two each
+
+
+def test_one_refusal_never_takes_more_than_half():
     limit = AdaptiveLimit(100)
     _climb(limit, 80)
-    limit.refused(10.0, 10.1, at_once=21)  # requests came slowly: 21 were too many
-    _answer(limit, 400)
-    assert limit.limit == 20
+    limit.refused(10.0, 11.0, at_once=1)  # perhaps it was not for how many were in flight
+    _answer(limit, 20)
+    assert limit.limit == 40
+    limit.refused(12.0, 13.0, at_once=21)
+    limit.refused(14.0, 15.0, at_once=21)
+    assert limit.limit <= 20
 
 
 @given(st.integers(1, 200), st.lists(st.one_of(st.none(), st.integers(0, 300)), max_size=300))

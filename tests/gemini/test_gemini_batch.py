@@ -25,6 +25,7 @@ from utils.gemini import batch_service
 from utils.gemini.batch_service import JobItem, cut_into_jobs
 from utils.gemini.calls import Reply
 from utils.gemini.faults import CallError
+from utils.gemini.ledger import Ledger
 from utils.gemini.outcomes import request_json
 from utils.gemini.prices import Prices
 from utils.gemini.rows import run_rows
@@ -215,7 +216,7 @@ def test_a_run_stopped_while_it_waits_leaves_the_job_to_the_next(batches: Batche
 
     with LoopbackGemini(shout, batch_polls=10**9) as server:
         asyncio.run(stopped(server))
-        server._batches._polls = 1
+        server.batch_polls = 1
         assert texts(batches.ask(server)) == [row.upper() for row in ROWS]
         assert len(server.batch_jobs) == 1
         assert texts(batches.ask(server)) == [row.upper() for row in ROWS]
@@ -250,10 +251,9 @@ def test_a_batch_costs_half_to_the_token(batches: Batches, tmp_path: Path) -> No
     assert f"cost: ${cost:.4f}" in batches.told
 
 
-def test_the_cap_holds_for_batches_too(tmp_path: Path, bucket: str) -> None:
+def test_the_cap_holds_for_batches_too(tmp_path: Path) -> None:
     own = tmp_path / "prices.toml"
     own.write_text(PRICES)
-    batches = Batches("inline", tmp_path, bucket)
     with LoopbackGemini(shout) as server:
         limited = [call(row, max_output_tokens=100) for row in ROWS]
         most = 0.5 * (1000 * (len(ROWS[0]) + 64) + 3000 * 100) / 1e6
@@ -277,12 +277,119 @@ def test_the_cap_holds_for_batches_too(tmp_path: Path, bucket: str) -> None:
         assert 3 < len(answered) <= len(ROWS)  # what turned out cheaper left room for another round
         spent = 0.5 * (server.batch_usage.prompt * 1000 + server.batch_usage.output * 3000) / 1e6
         assert spent <= 3.5 * most
-    assert batches
 
 
 def test_vertex_without_a_bucket_is_told_before_anything_is_asked(tmp_path: Path) -> None:
     with LoopbackGemini() as server, pytest.raises(UserError, match="set GCS_BUCKET"):
         engine_on(server, tmp_path, settings=WITH_VERTEX, mode="batch")
+
+
+def test_two_rows_that_ask_the_same_wait_for_one_answer(batches: Batches) -> None:
+    with LoopbackGemini(shout) as server:
+        assert texts(batches.ask(server, ["a", "b", "a"])) == ["A", "B", "A"]
+        assert [job.size for job in server.batch_jobs] == [2]
+
+
+def test_a_fault_while_answers_are_read_is_outlived(batches: Batches) -> None:
+    faults = [Fault("none"), Fault("status", status=503), Fault("drop"), Fault("none")]
+    with LoopbackGemini(shout, poll_faults=faults) as server:
+        assert texts(batches.ask(server)) == [row.upper() for row in ROWS]
+        assert len(server.batch_jobs) == 1
+
+
+def test_a_job_that_the_service_does_not_know_any_more_is_asked_again(batches: Batches) -> None:
+    with LoopbackGemini(shout) as server:
+        batches.ask(server)
+    with sqlite3.connect(batches.folder / "ledger.sqlite") as ledger:  # as it was before the answers came
+        ledger.execute("UPDATE jobs SET ended_at = NULL")
+        ledger.execute("UPDATE calls SET status = 'sent', response = NULL")
+    with LoopbackGemini(shout) as server:  # it knows of no job
+        assert texts(batches.ask(server)) == [row.upper() for row in ROWS]
+        assert [job.size for job in server.batch_jobs] == [len(ROWS)]
+
+
+def test_the_answers_of_an_earlier_job_count_against_the_cap_and_in_the_account(batches: Batches) -> None:
+    own = batches.folder / "prices.toml"
+    own.write_text(PRICES)
+    with LoopbackGemini(shout) as server:
+        batches.ask(server)
+        with sqlite3.connect(batches.folder / "ledger.sqlite") as ledger:
+            ledger.execute("UPDATE jobs SET ended_at = NULL")
+            ledger.execute("UPDATE calls SET status = 'sent', response = NULL")
+        results = batches.ask(server, [ROWS[0], "something new"], prices=Prices(own), max_cost_usd=0.001)
+        assert texts(results) == [ROWS[0].upper(), "Exhausted"]  # what is on its way may use the cap up
+        assert len(server.batch_jobs) == 1
+    assert batches.counts.calls == len(ROWS)  # those that nobody asked for again are in the account
+
+
+@pytest.mark.parametrize("broken", ["begin_job", "name_job", "end_job"])
+def test_a_fault_of_our_own_ends_the_run_instead_of_leaving_everybody_waiting(
+    batches: Batches, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def full_disk(*_args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Ledger, broken, full_disk)
+    with LoopbackGemini(shout) as server, pytest.raises(OSError, match="No space left"):
+        batches.ask(server, repair="question" if broken == "end_job" else "")
+
+
+def test_rounds_are_closed_when_nobody_is_at_work_and_not_before(tmp_path: Path) -> None:
+    async def main(server: LoopbackGemini) -> None:
+        async with engine_on(server, tmp_path, mode="batch", poll_s=0.02) as engine:
+
+            async def work(seconds: float) -> None:
+                await asyncio.sleep(seconds)  # as proof takes its time
+                await engine.ask(call(f"after {seconds}"))
+
+            async for _ in run_rows([0.0, 0.2, 0.5], work, 10, engine=engine):
+                pass
+
+    with LoopbackGemini(shout) as server:
+        asyncio.run(main(server))
+        assert [job.size for job in server.batch_jobs] == [3]
+
+
+def test_a_row_that_ends_the_run_submits_nothing_more(tmp_path: Path) -> None:
+    async def main(server: LoopbackGemini) -> None:
+        async with engine_on(server, tmp_path, mode="batch", poll_s=0.02) as engine:
+
+            async def work(row: str) -> None:
+                await engine.ask(call(row))
+                if row == "bad":
+                    raise UserError("bad row")
+                await engine.ask(call(f"{row} again"))
+
+            async for _ in run_rows(["bad", "b", "c"], work, 10, engine=engine):
+                pass
+
+    with LoopbackGemini(shout) as server:
+        with pytest.raises(UserError, match="bad row"):
+            asyncio.run(main(server))
+        assert [job.size for job in server.batch_jobs] == [3]
+
+
+def test_a_second_batch_run_on_the_same_ledger_is_kept_off(tmp_path: Path) -> None:
+    async def main(server: LoopbackGemini) -> None:
+        async with engine_on(server, tmp_path, mode="batch") as engine:
+            with pytest.raises(UserError, match="another run with --mode batch"):
+                engine_on(server, tmp_path, mode="batch")
+            async with engine_on(server, tmp_path):  # one by one is no matter
+                pass
+            assert engine
+        async with engine_on(server, tmp_path, mode="batch"):
+            pass
+
+    with LoopbackGemini() as server:
+        asyncio.run(main(server))
+
+
+def test_why_a_job_failed_is_told_in_the_ledger(tmp_path: Path, bucket: str) -> None:
+    with LoopbackGemini(shout, batch_faults=[BatchFault("failed", message="quota of tokens")]) as server:
+        Batches("vertex", tmp_path, bucket).ask(server)
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as ledger:
+        [(detail,)] = ledger.execute("SELECT DISTINCT detail FROM calls WHERE status = 'failed'").fetchall()
+    assert "FAILED" in detail and "quota of tokens" in detail
 
 
 @pytest.mark.parametrize("place", ["shop-batches", "s3://shop-batches", "gs://"])

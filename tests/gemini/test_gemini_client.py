@@ -142,3 +142,13 @@ def test_what_is_not_set_is_not_sent(tmp_path):
         asyncio.run(ask(server))
         assert set(server.requests[0].body) <= {"contents", "generationConfig"}
         assert not server.requests[0].body.get("generationConfig")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:hunter2@127.0.0.1:9", "http://127.0.0.1:9/?key=hunter2", "htp://hunter2@x", "http://h/#hunter2"],
+)
+def test_a_base_url_with_secrets_in_it_is_refused_without_showing_them(url):
+    with pytest.raises(UserError, match="without user, password or query") as refused:
+        make_client(WITH_KEY, url)
+    assert "hunter2" not in str(refused.value)

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from tests.gemini.support import KEY, WITH_VERTEX, call, engine_on
 from tests.loopback.gemini_server import Fault, LoopbackGemini
-from utils.core.console import Interrupted, UserError
+from utils.core.console import Interrupted, UserError, set_up_logging
 from utils.gemini.errors import classify
 from utils.gemini.faults import CallError, retry_after_s
+from utils.gemini.ledger import stored_reply
 from utils.gemini.quota_day import next_day
 
 
@@ -69,7 +71,7 @@ def test_a_refusal_for_load_is_outwaited_longer_than_an_error(tmp_path):
 def test_a_server_that_is_not_there_fails_the_row(tmp_path):
     with LoopbackGemini() as server:
         pass
-    with pytest.raises(CallError, match="dropped"):
+    with pytest.raises(CallError, match="unreachable"):
         asyncio.run(_ask_once(server, tmp_path))
 
 
@@ -206,3 +208,86 @@ def test_retry_after_is_seconds_or_a_date():
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     assert retry_after_s({"Retry-After": later}) == pytest.approx(90, abs=2)
     assert retry_after_s({"Retry-After": "Wed, 01 Jan 2020 00:00:00 GMT"}) == 0
+
+
+def _odd(candidate: str, more: str = "") -> bytes:
+    return ('{"candidates": [' + candidate + "]" + more + "}").encode()
+
+
+ODD_ANSWERS = [
+    b"42",
+    b"[]",
+    b'"x"',
+    b"null",
+    b'{"candidates": {"content": 3}}',
+    b'{"candidates": "x"}',
+    _odd('{"finishReason": 7}'),
+    _odd('{"content": {"parts": "x"}, "finishReason": "STOP"}'),
+    _odd('{"content": {"parts": [{"text": null}]}, "finishReason": "STOP"}'),
+    b'{"a": ' * 2000 + b"1" + b"}" * 2000,
+    b"[" * 100_000,
+    b"9" * 6000,
+    b'{"candidates": [], "usageMetadata": {"promptTokenCount": "many"}}',
+    b"\xff\xfe{}",
+]
+
+
+@pytest.mark.parametrize("body", ODD_ANSWERS, ids=lambda body: repr(body[:24]))
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_breaks_the_sdk_costs_its_row_at_most(tmp_path, body, status):
+    async def ask_two(server):
+        async with engine_on(server, tmp_path, attempts=2, concurrency=1) as engine:
+            try:
+                first = (await engine.ask(call("first"))).status
+            except CallError as error:
+                first = error.kind
+            server.faults.clear()
+            return first, await engine.ask(call("second"))
+
+    with LoopbackGemini(default="fine", faults=[Fault("raw", status=status, body=body)] * 2) as server:
+        first, second = asyncio.run(ask_two(server))
+        assert second.text == "fine" and len(server.requests) in (2, 3)
+    assert first in ("bad_json", "empty", "ok", "server_error", "other")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "prompt"),
+    [
+        (_odd('{"content": {"parts": [{"text": "a \\ud83d b"}]}, "finishReason": "STOP"}'), "a \ufffd b", 0),
+        (
+            _odd(
+                '{"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}',
+                ', "usageMetadata": {"promptTokenCount": 100000000000000000000}',
+            ),
+            "a",
+            2**40,
+        ),
+        (_odd('{"content": {"parts": [{"text": "a"}]}, "finishReason": "NEVER_HEARD_OF"}'), "a", 0),
+    ],
+)
+def test_an_answer_with_something_odd_in_it_is_kept_and_read_alike_again(tmp_path, answer, text, prompt):
+    with LoopbackGemini(faults=[Fault("raw", status=200, body=answer)]) as server:
+        reply, _counts = asyncio.run(_ask_once(server, tmp_path))
+    assert (reply.text, reply.usage.prompt) == (text, prompt)
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        [(status, response)] = connection.execute("SELECT status, response FROM calls").fetchall()
+    assert status == reply.status and status != "sent"
+    if status == "ok":
+        assert stored_reply(response, call().model_dump_json(), 0.0).text == text
+
+
+def test_a_redirect_is_not_followed(tmp_path):
+    with LoopbackGemini(default="theirs") as other, LoopbackGemini() as server:
+        server.faults.append(Fault("raw", status=307, headers={"Location": f"{other.base_url}/v1/elsewhere"}))
+        server.faults.append(Fault("raw", status=302, headers={"Location": f"{other.base_url}/v1/elsewhere"}))
+        with pytest.raises(CallError):
+            asyncio.run(_ask_once(server, tmp_path, attempts=2))
+        assert other.requests == [] and len(server.requests) == 2
+
+
+def test_a_key_in_a_finish_reason_is_masked(tmp_path, caplog):
+    set_up_logging()
+    with LoopbackGemini(faults=[Fault("finish", reason=KEY)]) as server:
+        reply, _counts = asyncio.run(_ask_once(server, tmp_path))
+    assert reply.finish_reason == "***"
+    assert KEY.encode() not in (tmp_path / "ledger.sqlite").read_bytes()

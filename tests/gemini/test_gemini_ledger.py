@@ -239,3 +239,15 @@ def test_kill_9_loses_nothing_that_was_answered(tmp_path):
     assert all(ledger.get(key).text == key for key in kept)
     put(ledger, "after", call(), "still writable")
     assert ledger.get("after").text == "still writable"
+
+
+def test_the_last_minute_is_what_went_out_in_it(tmp_path):
+    ledger = Ledger(tmp_path / "l.sqlite")
+    put(ledger, "k", call(), "fine")
+    ledger.sent("l", call("l" * 100), 0, "loopback")
+    ledger.sent("n", call("n"), 0, "google")
+    now = datetime.now(UTC)
+    (first_ago, first_tokens), (_ago, tokens) = ledger.last_minute("gemini-test", "loopback", now)
+    assert 0 <= first_ago < 5 and first_tokens == 3
+    assert tokens > 50  # nobody has counted yet
+    assert ledger.last_minute("gemini-test", "loopback", now + timedelta(seconds=62)) == []

@@ -444,7 +444,7 @@ def test_refusals_for_load_lower_the_limit_and_answers_raise_it_again():
         pacer = Pacer(None, 40)
         begin = pacer.limit
         service = _Service([0.3], refusals)
-        await _ask(pacer, service, 40)
+        await _ask(pacer, service, 16)
         fallen = pacer.limit
         await _ask(pacer, _Service([0.3]), 2000)
         return begin, fallen, pacer.limit
@@ -478,3 +478,26 @@ def test_refusals_are_outwaited_longer_than_errors():
     errors, refusals = run_fast(main())
     assert errors == 3
     assert refusals > errors
+
+
+def test_an_earlier_runs_last_minute_counts():
+    async def main():
+        service = _Service([0.1])
+        begun = asyncio.get_running_loop().time()
+        await _ask(Pacer(4, 8, recent=[(50.0, 0), (2.0, 0)]), service, 3)
+        return [time - begun for time in service.times]
+
+    first, second, _third = run_fast(main())
+    assert first == pytest.approx(15.15 - 2.0, abs=0.1)  # as far from the last one as any two are
+    assert second - first == pytest.approx(15.15, rel=0.1)
+
+
+def test_an_earlier_runs_tokens_count():
+    async def main():
+        service = _Service([0.1])
+        begun = asyncio.get_running_loop().time()
+        pacer = Pacer(None, 8, tpm=1000, recent=[(30.0, 900)])
+        await pacer.run(service.answer, _retry, tokens=200)
+        return service.times[0] - begun
+
+    assert run_fast(main()) == pytest.approx(30.6, abs=0.1)

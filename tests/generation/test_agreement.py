@@ -76,8 +76,9 @@ def test_a_sample_that_does_not_compile_is_repaired_and_then_counts(model: Any) 
 
 def test_samples_of_which_none_runs_are_told(model: Any) -> None:
     example = model(BROKEN).generate(ASKED, agree=2, repairs=0)
-    assert (example.status, example.detail) == ("no_agreement", "none of 2 samples compiles and runs")
-    assert model("I cannot say.").generate(ASKED, agree=2, repairs=0, max_output_tokens=99).status == "no_agreement"
+    assert (example.status, example.detail) == ("no_agreement", "none of 2 samples is a program that compiles and runs")
+    silent = model("I cannot say.").generate(ASKED, agree=2, repairs=1, max_output_tokens=99)
+    assert (silent.status, silent.detail, silent.attempts) == ("no_agreement", example.detail, 4)
 
 
 def test_with_gold_sql_agreement_is_not_asked_for(model: Any) -> None:
@@ -88,4 +89,4 @@ def test_with_gold_sql_agreement_is_not_asked_for(model: Any) -> None:
 
 def test_a_server_that_fails_costs_the_row_and_not_the_vote(model: Any) -> None:
     example = model(RIGHT, LONGER, faults=[Fault("status", status=500)] * 2).generate(ASKED, agree=2)
-    assert example.status == "call_failed"
+    assert (example.status, example.attempts) == ("call_failed", 1)

@@ -47,7 +47,8 @@ def test_a_repair_shows_the_smallest_data_on_which_it_differs_and_both_answers(m
     asked = model(wrong, wrong.replace(">=", ">"))
     assert asked.generate(gold).status == "accepted"
     turn = asked.requests[1]["contents"][2]["parts"][0]["text"]
-    assert "The smallest data found on which they differ:" in turn
+    assert "As small an example as possible:" in turn
+    assert "on a small database made to test it" not in turn and "instance" not in turn
     assert "nation" in turn and "the right answer is" in turn and "and the program" in turn
     assert "SELECT" not in turn  # the gold SQL itself is never shown
 
@@ -220,3 +221,17 @@ def test_the_settings_reach_the_model(model) -> None:
     prompt = asked.requests[0]["contents"][0]["parts"][0]["text"]
     assert prompt.startswith("# Schema of the database\n# tpch\n")
     assert "COUNT(x) counts." in prompt and "Question: How many parts?" in prompt
+
+
+def test_broken_code_in_structured_output_is_an_error_to_repair_and_not_no_code(model) -> None:
+    broken = json.dumps({"rationale": "", "code": "result = TPCH.CALCULATE(n=COUNT("})
+    asked = model(broken, json.dumps({"rationale": "", "code": f"```python\n{RIGHT}\n```"}))
+    assert asked.generate(as_json=True).program == RIGHT
+    assert "Error: syntax error" in asked.requests[1]["contents"][2]["parts"][0]["text"]
+    assert model(broken).generate(as_json=True, repairs=0, temperature=0.9).status == "code_error"
+
+
+def test_an_answer_that_can_be_repaired_is_nearer_than_one_that_was_withheld(model) -> None:
+    asked = model("I cannot say.", {"finish": "SAFETY"}, RIGHT)
+    assert asked.generate(candidates=2, repairs=1).status == "accepted"
+    assert len(asked.requests) == 3

@@ -131,7 +131,7 @@ class BatchQueue:
         )
         self.poll_faults: deque[Fault] = deque(as_fault(fault) for fault in poll_faults)
         self._answer = answer
-        self._polls = polls
+        self.polls = polls
         self._delay_s = delay_s
 
     def next_fault(self) -> BatchFault:
@@ -159,7 +159,7 @@ class BatchQueue:
     async def settle(self, job: BatchJob, finish: Finish) -> None:
         """Let the job go on as far as its time has come; `finish` puts the results where they belong."""
         async with job.lock:
-            due = self.clock() - job.time >= self._delay_s if self._delay_s else job.polls >= self._polls
+            due = self.clock() - job.time >= self._delay_s if self._delay_s else job.polls >= self.polls
             if job.state in ENDED:
                 return
             if not due:

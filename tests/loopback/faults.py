@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from tests.loopback.http_server import HttpResponse, json_response
 
 Kind = Literal[
-    "none", "status", "rate_limit", "daily_quota", "slow", "drop", "cut", "html", "empty", "blocked", "finish", "usage"
+    "none", "status", "rate_limit", "daily_quota", "slow", "drop", "cut", "html", "empty", "blocked", "finish", "usage", "raw"
 ]  # fmt: skip
 USAGE_REASONS = ("absent", "zero", "huge", "negative")
 _HTML = b"<!doctype html><html><body>Please sign in to the network</body></html>"
@@ -24,7 +24,7 @@ class Fault:
     header), "daily_quota" (429 whose quota id says PerDay), "slow" (answers after `seconds`), "drop" (closes
     before answering), "cut" (closes in the middle of the answer), "html" and "empty" (200 without JSON),
     "blocked" (prompt refused for `reason`), "finish" (no text; finish reason `reason`), "usage" (a plain answer
-    whose usageMetadata is wrong: `reason` "absent", "zero", "huge" or "negative"), "none" (a plain answer).
+    whose usageMetadata is wrong: `reason` "absent", "zero", "huge" or "negative"), "raw" (HTTP `status` with `body` and `headers` as they are), "none" (a plain answer).
     """
 
     kind: str
@@ -33,6 +33,8 @@ class Fault:
     reason: str = ""
     header: bool = False
     message: str = "scripted fault"
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -57,6 +59,8 @@ def fault_response(fault: Fault) -> HttpResponse | None:
     if fault.kind == "daily_quota":
         quota = quota_failure("generate_requests", "GenerateRequestsPerDayPerProjectPerModel")
         return error_response(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", [quota])
+    if fault.kind == "raw":
+        return HttpResponse(fault.status, fault.body, headers=fault.headers)
     if fault.kind == "drop":
         return HttpResponse(dropped=True)
     if fault.kind == "html":

@@ -152,6 +152,15 @@ class LoopbackGemini:
         return self._batches.batch_faults
 
     @property
+    def batch_polls(self) -> int:
+        """At which poll a job is done; may be changed while jobs run."""
+        return self._batches.polls
+
+    @batch_polls.setter
+    def batch_polls(self, polls: int) -> None:
+        self._batches.polls = polls
+
+    @property
     def poll_faults(self) -> deque[Fault]:
         return self._batches.poll_faults
 

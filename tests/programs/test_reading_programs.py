@@ -1,5 +1,7 @@
 """What is read from a program's text alone: the block it stands in, its terms, its normal form."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,3 +258,10 @@ def test_a_template_knows_neither_names_nor_numbers(collection, column, other, n
     assert template(program) == template(
         "result = a.WHERE(b > 1).CALCULATE(c).TOP_K(2, by=d.ASC())"
     )  # fmt: skip
+
+
+def test_an_answer_of_nothing_but_fences_is_read_in_no_time():
+    started = time.process_time()
+    assert code_blocks("```python\n" * 200_000) == []
+    assert len(code_blocks("```python\nx\n```\n" * 100_000)) == 100_000
+    assert time.process_time() - started < 5

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shlex
+import signal
 import sys
 import time
 import traceback
@@ -78,6 +79,7 @@ def set_up_logging(verbose: bool = False) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)  # so that they are masked, too
     for room in ("utils", "retriver", "pipeline"):
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.INFO)
 
@@ -85,10 +87,14 @@ def set_up_logging(verbose: bool = False) -> None:
 def run_script(main: Callable[[], int]) -> int:
     """Run a script's `main` and turn what ends it into an exit code and one line on stderr."""
     set_up_logging()
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         return int(main())
     except UserError as error:
         message, code = f"error: {error}", ExitCode.USAGE
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  nothing is left to be flushed into the pipe
+        return ExitCode.DONE
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
         message = f"error: {what}; check that the path exists, may be read and written, and that the disk has room"
@@ -104,6 +110,10 @@ def run_script(main: Callable[[], int]) -> int:
     if code == ExitCode.INTERRUPTED:
         print(mask_secrets(f"resume with: {command_line()}"), file=sys.stderr)
     return code
+
+
+def _terminated(number: int, _frame: object) -> None:
+    raise Interrupted(f"{signal.Signals(number).name} received")
 
 
 def command_line() -> str:

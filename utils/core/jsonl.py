@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,22 @@ from pydantic import BaseModel, ValidationError
 from utils.core.console import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
+_LEFT_OVER_S = 24 * 3600  # no run writes one file for so long
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def whole_characters(text: str) -> str:
+    """`text` with each half of a surrogate pair replaced, as a cut emoji leaves it: it can be stored nowhere."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
     """Open a text file that appears under `path` only when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{path.name}.*"):  # by a killed run
+        if left.suffix != ".json" and time.time() - left.stat().st_mtime > _LEFT_OVER_S:
+            left.unlink(missing_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:

@@ -23,7 +23,6 @@ from utils.gemini.batch_service import (
     BatchService,
     ItemResult,
     JobItem,
-    JobStatus,
     cut_into_jobs,
     echoed_request,
     same_request,
@@ -91,6 +90,7 @@ class BatchCalls:
         self._stop_reason: BaseException | None = None
         self._taken_up = False
         self._stored_keys: set[str] = set()  # calls of earlier runs' jobs that have not been read yet
+        self._lock = ledger.lock_batches()
 
     # what the engine asks for
 
@@ -120,7 +120,7 @@ class BatchCalls:
         Raises CallError after the last round, Exhausted where the budget has no room for it, and what ends the run.
         """
         if self._stop_reason is not None:
-            raise self._stop_reason
+            raise self._stop_reason.with_traceback(None)
         self._take_up()
         asked = _Asked(key, call, attempt, asyncio.get_running_loop().create_future())
         if key in self._stored_keys:
@@ -138,11 +138,13 @@ class BatchCalls:
 
     async def aclose(self) -> None:
         """Let submissions on their way finish, so that no job is left without its name, and stop polling."""
+        self._fail_all(Interrupted("the run is over"))
         if self._submitting:
             await asyncio.wait(self._submitting, timeout=30)
         for task in [*self._submitting, *self._jobs]:
             task.cancel()
         await asyncio.gather(*self._submitting, *self._jobs, return_exceptions=True)
+        self._lock.release()
 
     # jobs of earlier runs
 
@@ -175,23 +177,30 @@ class BatchCalls:
     # rounds
 
     def _look_later(self) -> None:
-        asyncio.get_running_loop().call_later(_SETTLE_S, self._close_round)
+        asyncio.get_running_loop().call_later(_SETTLE_S, self._look)
+
+    def _look(self) -> None:
+        try:
+            self._close_round()
+        except Exception as error:  # whoever waits must hear of it
+            self._fail_all(error)
 
     def _close_round(self) -> None:
         """Send what has been asked, once nobody is at work."""
+        self._queue = [asked for asked in self._queue if not asked.answer.done()]
         if self._at_work > 0 or not self._queue or self._stop_reason is not None:
             return
-        queue, self._queue = self._queue, []
         going: list[_Asked] = []
-        for asked in queue:
+        staying: list[_Asked] = []
+        for asked in self._queue:
             asked.most_usd = self._account.most_usd(asked.call)
-            if self._account.budget.try_reserve(asked.most_usd):
-                going.append(asked)
-            else:
-                self._queue.append(asked)
+            fits = self._account.budget.try_reserve(asked.most_usd)
+            (going if fits else staying).append(asked)
+        self._queue = staying
+        self._waiting |= {asked.key: asked for asked in going}
         if self._queue and not going and not self._jobs and not self._submitting:
             # Nothing is on its way whose price could turn out lower: the budget is spent.
-            spent = self._account.budget.spent(self._queue[0].most_usd)
+            spent = self._account.budget.close(self._queue[0].most_usd)
             refused, self._queue = self._queue, []
             for asked in refused:
                 _fail(asked, spent)
@@ -207,7 +216,6 @@ class BatchCalls:
             one.rounds += 1
             job.open[item.position] = item
             job.most_usd[item.position] = one.most_usd
-            self._waiting[one.key] = one
         items = [JobItem(one.key, one.call) for one in asked]
         tried = False
 
@@ -222,10 +230,13 @@ class BatchCalls:
             name = await self._retried(submit)
         except CallError as error:
             self._account.counts.faults[error.kind] += 1
-            self._end(job, f"not submitted ({error})")
-            return
+            found = await self._persistently(lambda: self._service.find(display_name))
+            if found is None:
+                self._end(job, "not submitted", str(error))
+                return
+            name = found
         except Exception as error:
-            self._end(job, "refused", again=False)
+            self._end(job, "refused", str(error), again=False)
             self._fail_all(error)
             return
         self._ledger.name_job(job.stored.number, name)
@@ -235,14 +246,27 @@ class BatchCalls:
 
     async def _watch(self, job: _Job, name: str) -> None:
         """Poll a job until it ends, and hand out what it brought."""
-        try:
-            while not (status := await self._persistently(lambda: self._service.status(name))).ended:
-                await asyncio.sleep(self._poll_s)
-            await self._read(job, name, status)
-        except Exception as error:  # the service refuses us: nobody will get an answer
-            self._fail_all(error)
+        while not (status := await self._persistently(lambda: self._service.status(name))).ended:
+            await asyncio.sleep(self._poll_s)
+        if status.gone:
+            _LOG.warning("batch job %s: the service does not know it any more; its calls are asked again", name)
+        else:
+            await self._read_all(job, name)
+        if job.open:
+            _LOG.warning("batch job %s: %s, %d answers missing %s", name, status.state, len(job.open), status.detail)
+        self._end(job, status.state, status.detail)
 
-    async def _read(self, job: _Job, name: str, status: JobStatus) -> None:
+    async def _read_all(self, job: _Job, name: str) -> None:
+        """Read a job's results, again where that is interrupted; what has been read is not read twice."""
+        while True:
+            try:
+                return await self._retried(lambda: self._read(job, name))
+            except CallError as error:
+                _LOG.warning("batch job %s cannot be read (%s)", name, error)
+                if error.kind == "bad_json":  # it will not get better
+                    return
+
+    async def _read(self, job: _Job, name: str) -> None:
         by_key = {item.key: position for position, item in job.open.items()}
         keyless: list[ItemResult] = []
         async for result in self._service.results(name):
@@ -255,9 +279,6 @@ class BatchCalls:
             position = _place_of(result, job.open)
             if position is not None:
                 self._settle(job, position, result)
-        if job.open:
-            _LOG.warning("batch job %s ended as %s without %d answers", name, status.state, len(job.open))
-        self._end(job, status.state)
 
     def _settle(self, job: _Job, position: int, result: ItemResult) -> None:
         """One item came back."""
@@ -274,17 +295,20 @@ class BatchCalls:
         cost_usd = self._account.cost_usd(item.call, reply)
         self._ledger.answered(item.number, reply, response_json(result.response), cost_usd)
         self._account.budget.settle(most_usd, cost_usd or 0.0)
-        if (asked := self._waiting.pop(item.key, None)) is not None and not asked.answer.done():
+        asked = self._waiting.pop(item.key, None)
+        if asked is None:  # of an earlier run, and nobody has asked again: it is paid for in this one
+            self._account.enter(item.call, reply)
+        elif not asked.answer.done():
             asked.answer.set_result(reply)
 
-    def _end(self, job: _Job, state: str, again: bool = True) -> None:
+    def _end(self, job: _Job, state: str, detail: str = "", again: bool = True) -> None:
         """A job is over: what it did not bring goes into the next round."""
-        self._ledger.end_job(job.stored.number, state)
+        self._ledger.end_job(job.stored.number, state, detail)
         for position, item in job.open.items():
             self._stored_keys.discard(item.key)
             self._account.budget.settle(job.most_usd[position], 0.0)
             if again:
-                self._again(item, f"the job ended as {state}")
+                self._again(item, f"the job ended as {state} {detail}".strip())
         job.open.clear()
         self._look_later()
 
@@ -327,7 +351,13 @@ class BatchCalls:
                 _LOG.warning("batch jobs cannot be looked at (%s); trying on", error)
 
     def _start(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:  # whoever waits must hear of it
+                self._fail_all(error)
+
+        task = asyncio.ensure_future(guarded())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         task.add_done_callback(lambda _: self._look_later())
@@ -340,11 +370,10 @@ async def _classified(call: Callable[[], Awaitable[T]]) -> T:
         raise
     except Exception as error:
         fault = classify(error)
-    if fault.retry:
-        raise CallError(fault)
-    if fault.stop is not None:
-        raise fault.stop
-    raise CallError(fault)
+        if not fault.retry and fault.stop is None:
+            raise
+    # Raised outside the handler: an error's chain could carry what the message has masked.
+    raise fault.stop if fault.stop is not None else CallError(fault)
 
 
 def _place_of(result: ItemResult, still_open: dict[int, StoredItem]) -> int | None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from google import genai
 from google.genai import types
+from google.genai.errors import ClientError
 
 from utils.gemini.calls import GeminiCall
 from utils.gemini.outcomes import request_config, request_contents, request_json
@@ -25,6 +26,7 @@ _LOOKED_THROUGH = 1_000  # newest jobs, when one is looked for by its display na
 
 # The SDK's `job.done` leaves out partial success.
 _ENDED = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
+_GONE = "GONE"  # our word for a job that the service does not know (any more)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,12 @@ class JobStatus:
     @property
     def ended(self) -> bool:
         """Whether there is nothing more to wait for."""
-        return self.state in _ENDED
+        return self.state in _ENDED or self.gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether the service does not know the job: it was deleted, or is another project's."""
+        return self.state == _GONE
 
 
 class BatchService(Protocol):
@@ -114,7 +121,7 @@ class DeveloperBatches:
 
     async def status(self, name: str) -> JobStatus:
         """See `BatchService.status`."""
-        return _status(await self._client.aio.batches.get(name=name))
+        return await _status(self._client, name)
 
     async def results(self, name: str) -> AsyncIterator[ItemResult]:
         """See `BatchService.results`."""
@@ -157,14 +164,14 @@ class VertexBatches:
 
     async def status(self, name: str) -> JobStatus:
         """See `BatchService.status`."""
-        return _status(await self._client.aio.batches.get(name=name))
+        return await _status(self._client, name)
 
     async def results(self, name: str) -> AsyncIterator[ItemResult]:
         """See `BatchService.results`; Vertex AI does not keep the order of the requests."""
         job = await self._client.aio.batches.get(name=name)
-        prefix = job.output_info.gcs_output_directory if job.output_info else None
-        prefix = prefix or (job.dest.gcs_uri if job.dest else None) or ""
-        async for line in read_lines_under(f"{prefix.rstrip('/')}/", "predictions.jsonl", self._project):
+        folder = job.output_info.gcs_output_directory if job.output_info else None
+        folder = folder or (job.dest.gcs_uri if job.dest else None) or ""
+        async for line in read_lines_under(f"{folder.rstrip('/')}/", "predictions", self._project):
             yield _result_of_line(line, None)
 
 
@@ -208,7 +215,13 @@ def _error_text(error: types.JobError) -> str:
     return f"{error.code}: {error.message}" if error.code else str(error.message)
 
 
-def _status(job: types.BatchJob) -> JobStatus:
+async def _status(client: genai.Client, name: str) -> JobStatus:
+    try:
+        job = await client.aio.batches.get(name=name)
+    except ClientError as error:
+        if error.code in (403, 404):  # deleted, or another project's
+            return JobStatus(_GONE, str(error.message or ""))
+        raise
     state = job.state.value if job.state else ""
     word = state.removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_")
     return JobStatus(word, _error_text(job.error) if job.error else "")

@@ -33,7 +33,7 @@ class Budget:
                 if self.try_reserve(most_usd):
                     return
                 if self._closed or not self._open:
-                    raise self.spent(most_usd)
+                    raise self.close(most_usd)
                 await self._settled.wait()
 
     def try_reserve(self, most_usd: float) -> bool:
@@ -48,8 +48,8 @@ class Budget:
         self._reserved_usd += most_usd
         self._open += 1
 
-    def spent(self, most_usd: float) -> Exhausted:
-        """Close the budget; the error that says so."""
+    def close(self, most_usd: float) -> Exhausted:
+        """Let nothing more be spent; the error that says so."""
         self._closed = True
         return Exhausted(self._told(most_usd))
 
@@ -73,7 +73,7 @@ class Budget:
         doubtful = f" and perhaps {dollars(self.doubtful_usd)} for lost answers" if self.doubtful_usd else ""
         return (
             f"the budget is spent: {dollars(self.spent_usd)}{doubtful} of {dollars(self._cap_usd or 0)}, and the next "
-            f"call may cost {dollars(most_usd)}; run again with a larger --max-cost-usd to go on"
+            f"call may cost {dollars(most_usd)}; --max-cost-usd is the cap of one run: run again to go on"
         )
 
 

@@ -34,7 +34,8 @@ def make_client(
         # One attempt: the SDK's own retries, hidden ones included, would go out unpaced and uncounted.
         retry_options=types.HttpRetryOptions(attempts=1),
         # The pacer bounds what is open at once; a second bound here would only time out while queueing.
-        async_client_args={"limits": httpx2.Limits(max_connections=None)},
+        # Nor is a redirect followed: it would hand key and prompt to another host.
+        async_client_args={"limits": httpx2.Limits(max_connections=None), "follow_redirects": False},
     )
     if vertex:
         if not (settings.gcp_project and settings.gcp_project_location):
@@ -75,6 +76,11 @@ def is_loopback(base_url: str | None) -> bool:
 
 
 def _checked_url(base_url: str | None) -> str | None:
-    if base_url is None or (urlsplit(base_url).scheme in ("http", "https") and urlsplit(base_url).hostname):
+    if base_url is None:
+        return base_url
+    parts = urlsplit(base_url)
+    if parts.username or parts.password or parts.query or parts.fragment:  # not shown: it may be a secret
+        raise UserError("base URL: expected http://host:port without user, password or query; give --base-url again")
+    if parts.scheme in ("http", "https") and parts.hostname:
         return base_url
     raise UserError(f"base URL {base_url!r}: expected http://host:port or https://host; give --base-url again")

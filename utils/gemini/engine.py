@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -108,7 +109,8 @@ class GeminiEngine:
         """
         key = call_key(call, attempt, self._endpoint)
         while (other := self._asking.get(key)) is not None:
-            await other.wait()  # the same question is on its way: do not pay twice
+            with self.idle():
+                await other.wait()  # the same question is on its way: do not pay twice
         if (stored := self._ledger.get(key, self._since)) is not None:
             self.counts.from_ledger += 1
             return stored
@@ -151,8 +153,7 @@ def open_engine(
     account = Account(prices, max_cost_usd, batch=mode == "batch")
     account.price(model)  # a cap that cannot be kept is told before anything is sent
     ledger = Ledger(ledger_path)
-    for call, counted in ledger.recent(model, endpoint):
-        account.estimator.learn(call, counted)
+    account.estimator.learn_all(ledger.recent(model, endpoint))
     buyer: Buyer
     if mode == "batch":
         service = _batch_service(client, settings)
@@ -160,7 +161,9 @@ def open_engine(
         buyer = BatchCalls(service, ledger, account, endpoint, place, poll_s, backoff_s)
         return GeminiEngine(buyer, ledger, account, endpoint, client)
     daily = DailyLimit(rpd, lambda moment: ledger.sent_since(moment, endpoint, model)) if rpd else None
-    pacer = Pacer(rpm, concurrency, attempts, timeout_s, backoff_s, tpm, adaptive, daily.take if daily else None)
+    gate = daily.take if daily else None
+    recent = ledger.last_minute(model, endpoint, datetime.now(UTC))
+    pacer = Pacer(rpm, concurrency, attempts, timeout_s, backoff_s, tpm, adaptive, gate, recent)
     buyer = OnlineCalls(client, ledger, pacer, account, endpoint)
     return GeminiEngine(buyer, ledger, account, endpoint, client)
 

@@ -12,7 +12,7 @@ from google.genai.errors import APIError, UnknownApiResponseError
 from pydantic import ValidationError
 
 from utils.core.console import Exhausted, UserError
-from utils.gemini.faults import Fault, fault_for_status, fault_for_transport, one_line, retry_after_s
+from utils.gemini.faults import UNREACHABLE, Fault, fault_for_status, fault_for_transport, one_line, retry_after_s
 from utils.gemini.quota_day import come_back
 
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)s")  # a protobuf Duration in JSON, such as "53.2s"
@@ -24,11 +24,15 @@ _REMEDIES = {
 }
 
 
+class UnreadableAnswerError(Exception):
+    """What came back makes no sense, in a way that the SDK did not expect."""
+
+
 def classify(error: BaseException) -> Fault:
     """The fault behind an error raised by the SDK; see `Pacer.run`."""
     if isinstance(error, APIError):
         return _api_fault(error)
-    if isinstance(error, json.JSONDecodeError | UnknownApiResponseError | ValidationError):
+    if isinstance(error, json.JSONDecodeError | UnknownApiResponseError | ValidationError | UnreadableAnswerError):
         return Fault("bad_json", f"the answer is not the JSON expected: {one_line(error)}", retry=True)
     if isinstance(error, GoogleAuthError):
         return _credentials_fault(error)
@@ -55,7 +59,7 @@ def _api_fault(error: APIError) -> Fault:
 def _credentials_fault(error: GoogleAuthError) -> Fault:
     detail = one_line(error)
     if error.retryable:
-        return Fault("dropped", detail, retry=True)
+        return Fault(UNREACHABLE, detail, retry=True)
     stop = UserError(f"Vertex AI: no usable Google credentials ({detail}); {_REMEDIES[401]}")
     return Fault("refused", detail, retry=False, stop=stop)
 

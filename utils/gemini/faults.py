@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from utils.core.console import mask_secrets
 
 RATE_LIMITED = "rate_limited"  # refused for load or quota, and welcome again later
+UNREACHABLE = "unreachable"  # nothing was sent
 _DETAIL_LENGTH = 300  # characters of a service's message worth showing in one line
 
 
@@ -56,9 +57,11 @@ def fault_for_status(status: int, detail: object, wait_s: float | None = None) -
 def fault_for_transport(error: BaseException) -> Fault | None:
     """What a broken connection or a timeout means, whichever HTTP library raised it; None if it is neither."""
     detail = f"{type(error).__name__} {one_line(error)}".strip()
+    if isinstance(error, (ConnectionRefusedError, *_classes("ConnectError", "ConnectTimeout", "ClientConnectorError"))):
+        return Fault(UNREACHABLE, detail, retry=True)
     if isinstance(error, (TimeoutError, *_classes("TimeoutException"))):
         return Fault("timeout", detail, retry=True)
-    if isinstance(error, (ConnectionError, *_classes("TransportError", "ClientConnectionError", "ClientPayloadError"))):
+    if isinstance(error, (ConnectionError, *_classes("RequestError", "ClientConnectionError", "ClientPayloadError"))):
         return Fault("dropped", detail, retry=True)
     return None
 

@@ -9,14 +9,17 @@ are kept as the service sent them and read anew each time, so that a better read
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from filelock import BaseFileLock, FileLock, Timeout
 from google.genai import types
+from pydantic_core import PydanticSerializationError
 from sqlalchemy import (
     URL,
     Column,
@@ -41,6 +44,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from utils.core.console import UserError, mask_known_secrets
+from utils.core.jsonl import whole_characters
 from utils.gemini.calls import GeminiCall, Reply
 from utils.gemini.outcomes import read_reply
 
@@ -262,6 +266,25 @@ class Ledger:
                 self._connection.execute(select(func.count()).where(*wanted, CALLS.c.mode == "online")).scalar_one()
             )
 
+    def last_minute(self, model: str, endpoint: str, now: datetime) -> list[tuple[float, int]]:
+        """(seconds ago, prompt tokens) of each request for `model` in the last minute, oldest first.
+
+        Where no answer has said how many tokens it had, a token for two characters is counted.
+        """
+        wanted = (
+            select(CALLS.c.created_at, CALLS.c.prompt_tokens, func.length(PROMPTS.c.call))
+            .join(PROMPTS, PROMPTS.c.key == CALLS.c.key)
+            .where(CALLS.c.model == model, CALLS.c.endpoint == endpoint, CALLS.c.mode == "online")
+            .where(CALLS.c.created_at >= _iso(now - timedelta(seconds=61)))
+            .order_by(CALLS.c.id)
+        )
+        with self._connection.begin():
+            rows = self._connection.execute(wanted).all()
+        return [
+            (max(0.0, (now - datetime.fromisoformat(sent_at)).total_seconds()), tokens or length // 2)
+            for sent_at, tokens, length in rows
+        ]
+
     def recent(self, model: str, endpoint: str, most: int = 30) -> list[tuple[GeminiCall, int]]:
         """The last calls that were answered and the prompt tokens the service counted in each, oldest first."""
         counted = (
@@ -276,6 +299,15 @@ class Ledger:
         return [(GeminiCall.model_validate_json(call), tokens) for call, tokens in reversed(rows)]
 
     # batch jobs
+
+    def lock_batches(self) -> BaseFileLock:
+        """Keep other batch runs off: they would take our jobs for those of a run that is over. Raises UserError."""
+        lock = FileLock(f"{self._path}.batches.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise UserError(f"{self._path}: another run with --mode batch is at work; wait until it ends") from error
+        return lock
 
     def begin_job(
         self, display_name: str, calls: Sequence[tuple[str, GeminiCall, int]], endpoint: str, place: str
@@ -297,14 +329,14 @@ class Ledger:
         with self._connection.begin():
             self._connection.execute(JOBS.update().where(JOBS.c.id == number).values(name=name))
 
-    def end_job(self, number: int, state: str) -> None:
+    def end_job(self, number: int, state: str, detail: str = "") -> None:
         """A job has ended and what it brought has been read; what it did not answer is closed as failed."""
         with self._connection.begin():
             self._connection.execute(JOBS.update().where(JOBS.c.id == number).values(state=state, ended_at=_now()))
             self._connection.execute(
                 CALLS.update()
                 .where(CALLS.c.job == number, CALLS.c.status == SENT)
-                .values(status=FAILED, detail=f"the batch job ended as {state} without an answer")
+                .values(status=FAILED, detail=f"the batch job ended as {state} without an answer {detail}".strip())
             )
 
     def open_jobs(self, place: str) -> list[StoredJob]:
@@ -371,7 +403,11 @@ def stored_reply(response: str, call: str, ms: float) -> Reply:
 
 def response_json(response: types.GenerateContentResponse) -> str:
     """A response to keep, without the SDK's own record of its HTTP exchange."""
-    return response.model_dump_json(exclude_none=True, by_alias=True, exclude={"sdk_http_response", "parsed"})
+    options: dict[str, Any] = {"exclude_none": True, "by_alias": True, "exclude": {"sdk_http_response", "parsed"}}
+    try:
+        return response.model_dump_json(**options)
+    except PydanticSerializationError:  # it holds half a character
+        return whole_characters(json.dumps(response.model_dump(**options), ensure_ascii=False, default=str))
 
 
 def _now() -> str:

@@ -12,7 +12,7 @@ from google import genai
 from utils.gemini.account import Account
 from utils.gemini.budget import SetAside
 from utils.gemini.calls import GeminiCall, Reply
-from utils.gemini.errors import classify
+from utils.gemini.errors import UnreadableAnswerError, classify
 from utils.gemini.ledger import Ledger, response_json
 from utils.gemini.outcomes import read_reply, request_config, request_contents
 from utils.gemini.pacing import Pacer
@@ -56,7 +56,7 @@ class OnlineCalls:
             reply, cost_usd = await self._pacer.run(
                 lambda: self._send(key, call, attempt, aside),
                 classify,
-                self._account.estimator.estimate(call),
+                self._account.estimator.reserve(call),
                 lambda bought: self._account.prompt_tokens(call, bought[0]),
                 aside.take,
             )
@@ -69,6 +69,7 @@ class OnlineCalls:
     async def _send(self, key: str, call: GeminiCall, attempt: int, aside: SetAside) -> tuple[Reply, float | None]:
         number = self._ledger.sent(key, call, attempt, self._endpoint)
         started = time.perf_counter()
+        error: Exception | None = None
         try:
             response = await self._client.aio.models.generate_content(
                 model=call.model, contents=request_contents(call), config=request_config(call)
@@ -77,13 +78,19 @@ class OnlineCalls:
         except asyncio.CancelledError:  # at the time limit, or because the run is cut
             self._lost(number, "timeout: no answer in time", aside)
             raise
-        except Exception as error:
-            fault = classify(error)
+        except Exception as raised:
+            error, fault = raised, classify(raised)
+            if not fault.retry and fault.stop is None:  # an answer may break the SDK in any way: it costs its row only
+                error = UnreadableAnswerError(f"{type(raised).__name__} {raised}")
+                fault = classify(error)
             if fault.kind in _DOUBTFUL:
                 self._lost(number, f"{fault.kind}: {fault.detail}", aside)
             else:
                 self._ledger.failed(number, f"{fault.kind}: {fault.detail}")
-            raise
+            if error is raised:
+                raise
+        if error is not None:
+            raise error
         cost_usd = self._account.cost_usd(call, reply)
         self._ledger.answered(number, reply, response_json(response), cost_usd)
         return reply, cost_usd

@@ -7,6 +7,7 @@ from typing import Any
 from google.genai import types
 
 from utils.core.console import mask_known_secrets
+from utils.core.jsonl import whole_characters
 from utils.gemini.calls import GeminiCall, Reply, ReplyStatus, Usage
 
 _STATUS_OF_REASON: dict[str, ReplyStatus] = {
@@ -18,6 +19,7 @@ _STATUS_OF_REASON: dict[str, ReplyStatus] = {
     "SPII": "safety",
     "MODEL_ARMOR": "safety",
 }
+_MOST_COUNTED = 2**40  # tokens; a larger count is a fault, and would fit nowhere
 _FINISHED = ("", "STOP", "FINISH_REASON_UNSPECIFIED")
 
 
@@ -74,7 +76,7 @@ def read_reply(response: types.GenerateContentResponse, call: GeminiCall, ms: fl
     finish = candidate.finish_reason if candidate else None
     text = _text_of(candidate)
     ended_by = blocked or finish
-    reason = str(ended_by.value) if ended_by else ""
+    reason = mask_known_secrets(whole_characters(str(ended_by.value))) if ended_by else ""
     status: ReplyStatus
     if blocked:
         status = "blocked"
@@ -95,18 +97,20 @@ def read_reply(response: types.GenerateContentResponse, call: GeminiCall, ms: fl
 def _text_of(candidate: types.Candidate | None) -> str:
     parts = candidate.content.parts if candidate and candidate.content else None
     text = "".join(part.text for part in parts or [] if part.text and not part.thought)
-    text = mask_known_secrets(text)  # as the ledger keeps it, so that a resumed run reads the same
-    # Half a surrogate pair, as a cut emoji leaves it, can be stored nowhere.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole_characters(mask_known_secrets(text))  # as the ledger keeps it, so that a resumed run reads the same
 
 
 def _usage_of(reported: types.GenerateContentResponseUsageMetadata | None) -> Usage:
     if reported is None:
         return Usage()
     return Usage(
-        prompt=max(0, reported.prompt_token_count or 0),
-        output=max(0, reported.candidates_token_count or 0),
-        thoughts=max(0, reported.thoughts_token_count or 0),
-        cached=max(0, reported.cached_content_token_count or 0),
-        total=max(0, reported.total_token_count or 0),
+        prompt=_count(reported.prompt_token_count),
+        output=_count(reported.candidates_token_count),
+        thoughts=_count(reported.thoughts_token_count),
+        cached=_count(reported.cached_content_token_count),
+        total=_count(reported.total_token_count),
     )
+
+
+def _count(reported: int | None) -> int:
+    return min(max(0, reported or 0), _MOST_COUNTED)

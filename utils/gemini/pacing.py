@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aiolimiter import AsyncLimiter
@@ -44,11 +44,15 @@ class Pacer:
         tpm: int | None = None,
         adaptive: bool = True,
         gate: Callable[[], None] | None = None,
+        recent: Sequence[tuple[float, int]] = (),
     ) -> None:
         """`rpm`, `tpm` None: no limit. `timeout_s` bounds an attempt; `backoff_s` is the first wait before a retry.
 
-        `gate` is called as each request goes out; what it raises ends the run.
+        `gate` is called as each request goes out; what it raises ends the run. `recent` are requests of an earlier run,
+        oldest first: how many seconds ago, and their tokens; the minute goes on with them.
         """
+        self._recent = recent
+        self._spacing_s = _SPACING * 60.0 / rpm if rpm else 0.0
         self._limiter = _request_limiter(rpm) if rpm else None
         self._window = TokenWindow(tpm) if tpm else None
         self._limit = AdaptiveLimit(concurrency, adaptive)
@@ -89,6 +93,7 @@ class Pacer:
             retry=retry_if_exception_type(CallError),
             stop=self._gives_up,
             wait=self._wait_before_retry,
+            sleep=self._sleep,
             reraise=True,
         )
         return await retrying(self._attempt, call, classify, tokens, tokens_of, before)
@@ -136,10 +141,11 @@ class Pacer:
     async def _wait_for_turn(self, tokens: int) -> Reservation | None:
         clock = asyncio.get_running_loop().time
         async with self._turn:
+            self._go_on(clock())
             while True:
                 self._changed.clear()
                 if self._stop_reason is not None:
-                    raise self._stop_reason
+                    raise self._stop_reason.with_traceback(None)  # else it would keep the frames of every call
                 if self._in_flight >= self._limit.limit:
                     await self._changed.wait()
                 elif (wait_s := self._wait_s(clock(), tokens)) > 0:
@@ -154,6 +160,14 @@ class Pacer:
             self._in_flight += 1
             self.sent += 1
             return self._window.take(clock(), tokens) if self._window is not None else None
+
+    def _go_on(self, now: float) -> None:
+        """Take an earlier run's last minute into account."""
+        for ago_s, tokens in self._recent:
+            self._resume_at = now - ago_s + self._spacing_s
+            if self._window is not None:
+                self._window.take(now - ago_s, tokens)
+        self._recent = ()
 
     def _may_go(self, now: float, tokens: int) -> bool:
         return self._stop_reason is None and self._in_flight < self._limit.limit and self._wait_s(now, tokens) <= 0
@@ -210,6 +224,12 @@ class Pacer:
         error = state.outcome.exception() if state.outcome else None
         patience = _PATIENCE if isinstance(error, CallError) and error.kind == RATE_LIMITED else 1
         return state.attempt_number >= self._attempts * patience
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait before a retry, or until the run is stopped."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     def _wait_before_retry(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -12,11 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from utils.core.console import UserError
-from utils.gemini.calls import GeminiCall, Usage
+from utils.gemini.calls import MOST_OUTPUT_TOKENS, GeminiCall, Usage
 from utils.gemini.tokens import most_prompt_tokens
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
-DEFAULT_MAX_OUTPUT_TOKENS = 65_536  # what the service allows when a call names no limit
 _MILLION = 1_000_000
 _VERSION = re.compile(r"-\d{3}$")  # "gemini-2.5-flash-001" costs what "gemini-2.5-flash" does
 
@@ -67,7 +66,7 @@ class ModelPrice:
 
     def most_usd(self, call: GeminiCall, batch: bool = False) -> float:
         """What `call` can cost at the very most: no token shorter than a byte, and all the output it may give."""
-        output = call.max_output_tokens or DEFAULT_MAX_OUTPUT_TOKENS
+        output = call.max_output_tokens or MOST_OUTPUT_TOKENS
         prompt = most_prompt_tokens(call)
         return max(self.cost_usd(Usage(prompt=prompt, output=output, cached=cached), batch) for cached in (0, prompt))
 

@@ -101,6 +101,8 @@ class _Run:
         if self.halted is None:
             self.halted = reason
             self._loop.call_later(self._deadline_s, self.cut, reason)
+            if self._on_stop is not None:
+                self._on_stop(reason)
 
     def cut(self, reason: Exception) -> None:
         if not self._cut.done():
@@ -111,10 +113,7 @@ class _Run:
         if self.halted is not None:
             self.cut(self.halted)
             return
-        reason = Interrupted(f"{number.name} received")
-        self.halt(reason)
-        if self._on_stop is not None:
-            self._on_stop(reason)
+        self.halt(Interrupted(f"{number.name} received"))
 
     async def wait_for(self, work: asyncio.Future[Any]) -> None:
         """Wait until `work` is done; raise at once if the run is cut first."""

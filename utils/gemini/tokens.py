@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from utils.gemini.calls import GeminiCall
 
 _FIRST_GUESS = 3.0  # characters a token: code and schemas are denser than prose, and too many reserved is safe
+_DENSEST = 1.5  # characters a token in the densest text we know of
 _MARGIN = 1.05
 _LEARNING = 0.1  # weight of the newest answer
 _OVERHEAD = 64  # tokens the service may add to a prompt for its turns and roles
@@ -19,10 +21,15 @@ class TokenEstimator:
 
     def __init__(self) -> None:
         self._characters_a_token = _FIRST_GUESS
+        self._learnt = False
 
     def estimate(self, call: GeminiCall) -> int:
         """The prompt tokens that `call` will probably count, a little on the high side."""
         return self.tokens(call.characters)
+
+    def reserve(self, call: GeminiCall) -> int:
+        """The prompt tokens to set aside for `call`: more than estimated while nothing has been learnt."""
+        return self.estimate(call) if self._learnt else round(call.characters / _DENSEST) + 1
 
     def tokens(self, characters: int) -> int:
         """The tokens of a text of so many characters, a little on the high side."""
@@ -31,8 +38,14 @@ class TokenEstimator:
     def learn(self, call: GeminiCall, prompt_tokens: int) -> None:
         """Take in what the service counted; a count that cannot be (none, or more than bytes) teaches nothing."""
         if call.characters and 0 < prompt_tokens <= most_prompt_tokens(call):
+            self._learnt = True
             seen = call.characters / prompt_tokens
             self._characters_a_token += _LEARNING * (seen - self._characters_a_token)
+
+    def learn_all(self, counted: Iterable[tuple[GeminiCall, int]]) -> None:
+        """The same for several calls and their prompt tokens, oldest first."""
+        for call, prompt_tokens in counted:
+            self.learn(call, prompt_tokens)
 
 
 def most_prompt_tokens(call: GeminiCall) -> int:

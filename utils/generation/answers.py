@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from utils.programs.source import NoCodeError, extract_program
+from utils.core.jsonl import whole_characters
+from utils.programs.source import NoCodeError, extract_program, only_code
 
+_LONGEST_ANSWER = 100_000  # characters; no program is near that
 RESPONSE_SCHEMA: dict[str, Any] = {
     "type": "OBJECT",
     "properties": {
@@ -32,6 +34,8 @@ def read_answer(text: str, as_json: bool = False) -> ModelAnswer:
 
     Raises SeveralCodesError or NoCodeError.
     """
+    if len(text) > _LONGEST_ANSWER:
+        raise NoCodeError(f"expected one program, found {len(text):,} characters")
     if not as_json:
         return ModelAnswer(extract_program(text))
     try:
@@ -41,6 +45,5 @@ def read_answer(text: str, as_json: bool = False) -> ModelAnswer:
     if not (isinstance(answer, dict) and isinstance(answer.get("code"), str) and answer["code"].strip()):
         raise NoCodeError("expected a JSON object with `rationale` and `code`, found none")
     rationale = answer.get("rationale")
-    return ModelAnswer(
-        extract_program(answer["code"]), " ".join(rationale.split()) if isinstance(rationale, str) else ""
-    )
+    told = whole_characters(" ".join(rationale.split())) if isinstance(rationale, str) else ""
+    return ModelAnswer(only_code(whole_characters(answer["code"])), told)

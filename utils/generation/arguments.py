@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from utils.core.arguments import not_negative, positive_int, whole_number
+from utils.core.arguments import positive_int, whole_number
 from utils.generation.opening import GenerationSettings
 from utils.generation.sampling import SamplingSettings
 
@@ -27,15 +27,21 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     add("--repairs", type=whole_number, default=2, help="repair turns a question (default %(default)s)")
     add(
         "--agree",
-        type=_agreeing,
+        type=at_least_2,
         default=0,
         metavar="K",
-        help="without gold SQL, accept what K samples agree on, as tier vote (default: do not ask)",
+        help="without gold SQL, accept what K samples agree on in at least two different programs, as tier vote "
+        "(default: do not ask)",
     )
     add("--target-accepted", type=positive_int, metavar="N", help="stop asking when N rows are accepted")
-    add("--temperature", type=not_negative, default=0.2, help="of the first sample (default %(default)s)")
+    add("--temperature", type=temperature, default=0.2, help="of the first sample (default %(default)s)")
     add("--max-output-tokens", type=positive_int, default=8192, help="of an answer, thinking too (default %(default)s)")
-    add("--thinking-budget", type=int, metavar="N", help="thinking tokens; 0: none, -1: up to the model (its default)")
+    add(
+        "--thinking-budget",
+        type=thinking,
+        metavar="N",
+        help="thinking tokens; 0: none, -1: the model decides",
+    )
     add("--json", action="store_true", help="ask for code and a one-line rationale by a response schema")
     add("--passages", type=whole_number, default=6, help="manual sections in a prompt (default %(default)s)")
     add("--examples", type=whole_number, default=4, help="solved examples in a prompt (default %(default)s)")
@@ -62,7 +68,22 @@ def generation_settings(args: argparse.Namespace, pydough_version: str) -> Gener
     )
 
 
-def _agreeing(text: str) -> int:
+def temperature(text: str) -> float:
+    """An argparse type: a number from 0 to 2."""
+    if not 0 <= (number := float(text)) <= 2:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number from 0 to 2")
+    return number
+
+
+def thinking(text: str) -> int:
+    """An argparse type: a whole number from -1."""
+    if (number := int(text)) < -1:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from -1")
+    return number
+
+
+def at_least_2(text: str) -> int:
+    """An argparse type: a whole number from 2."""
     if (number := int(text)) < 2:
         raise argparse.ArgumentTypeError(f"{text}: expected a whole number of at least 2")
     return number

@@ -48,6 +48,11 @@ def unproven(question: Question, status: str, detail: str, origin: str = "", att
     return Example(**question.model_dump(), status=status, detail=detail, origin=origin, attempts=attempts)
 
 
+def without_gold(question: Question) -> Example:
+    """A row that nothing can be proven of."""
+    return unproven(question, "no_gold", "no gold SQL to prove a program against; add column gold_sql")
+
+
 class CorpusProver:
     """Proves the programs that the question files bring along."""
 
@@ -78,7 +83,7 @@ class CorpusProver:
             return unproven(question, "invalid", f"{question.source}: {error}")
         question = question.model_copy(update={"db_name": entry.name})  # one spelling from here on
         if not question.gold_sql:
-            return unproven(question, "no_gold", "no gold SQL to prove a program against; add column gold_sql")
+            return without_gold(question)
         if not question.pydough:
             return unproven(
                 question, "no_program", "nobody has written a program yet; `--provider gemini` asks for one"

@@ -21,7 +21,7 @@ from utils.generation.opening import GenerationSettings, PromptWriter
 from utils.generation.plan import StagePlan
 from utils.generation.prompting import Prompts
 
-_PROGRAM_TOKENS = 400  # of an answer, where the ledger has none to go by; thinking not counted
+_PROGRAM_TOKENS = 400  # of an answer, thinking not counted
 _REPAIR_GROWTH = 1.25  # a repair turn's prompt against the first
 
 
@@ -54,8 +54,7 @@ def forecast(
     writer = PromptWriter(Prompts(), retriever, plan.pool(solved), schema_text, plan.generation)
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(Ledger(ledger_path))) if ledger_path.exists() else None
-        for call, counted in ledger.recent(model, endpoint) if ledger else ():
-            found.estimator.learn(call, counted)
+        found.estimator.learn_all(ledger.recent(model, endpoint) if ledger else ())
         made = 0
         for question, entry in _to_ask(plan, solved):
             found.questions += 1
@@ -74,22 +73,23 @@ def forecast(
 
 
 def _to_ask(plan: StagePlan, solved: dict[str, Example]) -> Iterator[tuple[Question, DatabaseEntry]]:
-    """The questions that the model would be asked."""
+    """The questions that the model would be asked, as far as stage 2 can tell."""
+    unsolved = plan.unsolved()
     for row in plan.rows:
         try:
             entry = find_entry(plan.entries, row.question.db_name)
         except UserError:
             continue
         question = row.question.model_copy(update={"db_name": entry.name})
-        unsolved = unproven(question, "no_program" if question.gold_sql else "no_gold", "")
-        if not row.problem and plan.asks_for(solved.get(question.question_id) or unsolved):
+        status = unsolved.get(question.question_id, "no_program" if question.gold_sql else "no_gold")
+        if not row.problem and plan.asks_for(solved.get(question.question_id) or unproven(question, status, "")):
             yield question, entry
 
 
 def in_full(found: Forecast, settings: GenerationSettings, prices: Prices, max_cost_usd: float | None) -> str:
     """The first prompt, and what all of them come to."""
     if found.first is None:
-        return "dry run: every question has a proven program, so nothing would be asked"
+        return "dry run: nothing would be asked: no question is left that has gold SQL (or --agree) and no program"
     lines = [
         "=== system instruction ===",
         found.first.system_instruction,
@@ -116,11 +116,11 @@ def in_brief(found: Forecast, settings: GenerationSettings, prices: Prices) -> s
 def _account(found: Forecast, settings: GenerationSettings, prices: Prices) -> list[str]:
     a_question = settings.candidates + settings.repairs
     if settings.agree:
-        a_question = max(settings.candidates, settings.agree) * (1 + settings.repairs)
+        a_question = settings.samples * (1 + settings.repairs)
     most = a_question * found.questions
     lines = [
         f"questions to ask: {found.questions:,}, of which the ledger answers the first call of {found.in_ledger:,}",
-        f"calls: {found.calls:,} if every first answer is proven, at most {most:,}",
+        f"calls: {found.calls:,} if every first answer is proven, at most {most:,} and one a cut or empty answer",
         f"prompt tokens of the first calls: about {found.prompt_tokens:,}",
     ]
     price = prices.of(settings.sampling.model)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from retriver.backend import Retriever
 from retriver.documentation import passages_for_terms
-from utils.core.records import Example, Passage, Question, Verdict
+from utils.core.records import Example, Passage, Question, Tier, Verdict
 from utils.databases.catalog import DatabaseEntry
 from utils.gemini.engine import GeminiEngine
 from utils.gemini.faults import CallError
-from utils.generation.agreement import Agreement
-from utils.generation.examples import proven_or_not, unproven
+from utils.generation.agreement import Votes
+from utils.generation.examples import proven_or_not, unproven, without_gold
 from utils.generation.opening import GenerationSettings, PromptWriter
 from utils.generation.prompting import Prompts
 from utils.generation.sampling import Sample, Sampler, Turns
@@ -41,9 +41,14 @@ class _Try:
     verdict: Verdict | None
 
     @property
+    def length(self) -> tuple[int, int]:
+        """Of two programs that are right, the shorter is to be kept, then the earlier."""
+        return len(self.sample.program or ""), self.number
+
+    @property
     def nearness(self) -> tuple[int, float, int]:
         if self.verdict is None:
-            return (-1, 0.0, self.number)
+            return (-1 if self.sample.can_be_repaired else -2, 0.0, self.number)
         verdict = self.verdict
         return _NEARNESS.index(verdict.status), verdict.instances_passed / max(1, verdict.instances_tried), self.number
 
@@ -68,7 +73,6 @@ class Generator:
         self._writer = PromptWriter(self._prompts, retriever, pool, schema_of, settings)
         self._retriever = retriever
         self._sampler = Sampler(engine, settings.sampling, self._prompts.version)
-        self._agreement = Agreement(prover, self._proof)
 
     async def generate(self, question: Question, entry: DatabaseEntry) -> Example:
         """The first proven program for `question`, else the one that came nearest and its verdict.
@@ -77,17 +81,17 @@ class Generator:
         """
         question = question.model_copy(update={"db_name": entry.name})
         if not question.gold_sql and not self._settings.agree:
-            return unproven(question, "no_gold", "no gold SQL to prove a program against; add column gold_sql")
+            return without_gold(question)
         system, turns, shown = await asyncio.to_thread(self._writer.opening, question, entry)
         tries: list[_Try] = []
+        votes = Votes(self._prover, self._proof, question.question_id, entry, self._settings.agree)
         try:
-            if question.gold_sql:
-                await self._climb(question, entry, system, turns, shown, tries)
-            else:
-                return await self._agreed(question, entry, system, turns, shown)
+            if not question.gold_sql:
+                return await self._agreed(question, entry, system, turns, shown, votes)
+            await self._climb(question, entry, system, turns, shown, tries)
         except CallError as error:
             model = self._settings.sampling.model
-            number = len(tries) + 1
+            number = len(tries) + votes.attempts + 1
             return unproven(question, "call_failed", str(error), origin=f"{model}#{number}", attempts=number)
         return self._outcome(question, tries)
 
@@ -144,65 +148,51 @@ class Generator:
         return [passage for passage in found if passage.passage_id not in shown][:_HELPFUL_PASSAGES]
 
     async def _agreed(
-        self, question: Question, entry: DatabaseEntry, system: str, turns: Turns, shown: list[Passage]
+        self, question: Question, entry: DatabaseEntry, system: str, turns: Turns, shown: list[Passage], votes: Votes
     ) -> Example:
         """A program that several samples agree on, or why they do not; a sample that does not compile is repaired."""
-        wanted = max(self._settings.candidates, self._settings.agree)
-        votes = self._agreement.begin(question.question_id, entry, self._settings.agree)
-        model = self._settings.sampling.model
-        attempts = 0
-        async for number, sample in self._sampler.samples(system, turns, wanted):
+        async for number, first in self._sampler.samples(system, turns, self._settings.samples):
+            sample = first
             for repair in range(self._settings.repairs + 1):
-                attempts += 1
-                origin = f"{model}#{attempts}"
-                failed = await votes.add(sample.program, sample.rationale, attempts) if sample.program else None
+                failed = await votes.add(sample)
                 if failed is not None and failed.status == "infra_error":
-                    version = self._settings.pydough_version
-                    return proven_or_not(question, sample.program, failed, origin, attempts, version)
-                if (
-                    not sample.can_be_repaired
-                    or (sample.program and failed is None)
-                    or repair == self._settings.repairs
-                ):
+                    return self._row(question, votes.attempts, votes.attempts, sample, failed)
+                if (failed is None and sample.program) or not sample.can_be_repaired:
                     break
-                asked = await self._repair_turn(_Try(attempts, sample, failed), shown)
-                repaired = (*sample.turns, ("user", asked))
-                sample = await self._sampler.sample(system, repaired, number, wanted)
-            if votes.settled:
+                if repair < self._settings.repairs:
+                    asked = await self._repair_turn(_Try(votes.attempts, sample, failed), shown)
+                    repaired = (*sample.turns, ("user", asked))
+                    sample = await self._sampler.sample(system, repaired, number, self._settings.samples)
+            votes.samples += 1
+            if votes.chosen() is not None and not self._settings.sampling.together:
                 break
         chosen = votes.chosen()
         if chosen is None:
-            return unproven(question, "no_agreement", votes.told(), origin=model, attempts=attempts)
-        return proven_or_not(
-            question,
-            chosen.program,
-            chosen.verdict,
-            f"{model}#{chosen.number}",
-            attempts,
-            self._settings.pydough_version,
-            tier="vote",
-            rationale=chosen.rationale,
-        )
+            model = self._settings.sampling.model
+            return unproven(question, "no_agreement", votes.told(), origin=model, attempts=votes.attempts)
+        return self._row(question, chosen.number, votes.attempts, chosen.sample, chosen.verdict, "vote")
 
     def _outcome(self, question: Question, tries: list[_Try]) -> Example:
         """The row that the tries make: a proven program (the shortest of several), else the nearest."""
         proven = [one for one in tries if one.verdict is not None and one.verdict.status == "match"]
-        best = (
-            min(proven, key=lambda one: (len(one.sample.program or ""), one.number))
-            if proven
-            else max(tries, key=lambda one: one.nearness)
-        )
-        origin = f"{self._settings.sampling.model}#{best.number}"
+        best = min(proven, key=lambda one: one.length) if proven else max(tries, key=lambda one: one.nearness)
         if best.verdict is None:
+            origin = f"{self._settings.sampling.model}#{best.number}"
             return unproven(question, best.sample.problem, best.sample.detail, origin=origin, attempts=len(tries))
+        return self._row(question, best.number, len(tries), best.sample, best.verdict)
+
+    def _row(
+        self, question: Question, number: int, attempts: int, sample: Sample, verdict: Verdict, tier: Tier = "gold"
+    ) -> Example:
         return proven_or_not(
             question,
-            best.sample.program,
-            best.verdict,
-            origin,
-            len(tries),
+            sample.program,
+            verdict,
+            f"{self._settings.sampling.model}#{number}",
+            attempts,
             self._settings.pydough_version,
-            rationale=best.sample.rationale,
+            tier,
+            sample.rationale,
         )
 
 

@@ -30,6 +30,11 @@ class GenerationSettings:
     passages: int = 6
     examples: int = 4
 
+    @property
+    def samples(self) -> int:
+        """Samples of a question without gold SQL."""
+        return max(self.candidates, self.agree)
+
 
 class PromptWriter:
     """Puts together what opens a conversation about a question."""

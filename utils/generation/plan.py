@@ -38,6 +38,11 @@ class StagePlan:
         """Stage 2's proven rows by question id."""
         return {example.question_id: example for example in read_records(self.documented, Example) if example.accepted}
 
+    def unsolved(self) -> dict[str, str]:
+        """Status of stage 2's other rows by question id."""
+        rows = read_records(self.documented, Example)
+        return {example.question_id: example.status for example in rows if not example.accepted}
+
     def pool(self, solved: dict[str, Example]) -> ExamplePool:
         """The proven rows that a prompt may show."""
         return ExamplePool(example for example in solved.values() if not self.held_out(example))
@@ -64,18 +69,26 @@ class TargetGate:
         self._accepted = 0
         self._emitted = 0
         self._moved = asyncio.Event()
+        self._stop_reason: Exception | None = None
 
     async def may_ask(self, index: int) -> bool:
-        """Wait until it is known whether row `index` is wanted."""
+        """Wait until it is known whether row `index` is wanted; raises what `stop` was given."""
         if self._target is None:
             return True
         while self._accepted < self._target:
+            if self._stop_reason is not None:
+                raise self._stop_reason.with_traceback(None)
             if self._accepted + index - self._emitted < self._target:
                 return True
             self._moved.clear()
             with self._idle():
                 await self._moved.wait()
         return False
+
+    def stop(self, reason: Exception) -> None:
+        """Let nobody wait any longer."""
+        self._stop_reason = reason
+        self._moved.set()
 
     def emit(self, accepted: bool) -> None:
         """The next row in order is done."""

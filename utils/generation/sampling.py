@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from utils.gemini.calls import GeminiCall, Reply, Role
+from utils.gemini.calls import MOST_OUTPUT_TOKENS, GeminiCall, Reply, Role
 from utils.gemini.engine import GeminiEngine
 from utils.generation.answers import RESPONSE_SCHEMA, read_answer
-from utils.programs.source import NoCodeError, ProgramError, SeveralCodesError
+from utils.programs.source import NoCodeError, SeveralCodesError
 
 Turns = tuple[tuple[Role, str], ...]
-_MOST_OUTPUT_TOKENS = 65_536
 _WARMER = 0.3  # added to the temperature where another sample may come out otherwise
 _HOTTEST = 2.0
 _SPREAD_TO = 1.0  # the temperature of the last of several candidates
@@ -91,8 +90,6 @@ class Sampler:
             return Sample(turns, problem="several_codes", detail=str(error))
         except NoCodeError as error:
             return Sample(turns, problem="no_code", detail=str(error))
-        except ProgramError as error:
-            return Sample(turns, problem="code_error", detail=str(error))
         return Sample(turns, answer.program, answer.rationale)
 
 
@@ -125,8 +122,8 @@ def another_chance(call: GeminiCall, reply: Reply) -> GeminiCall | None:
     reason known gets a higher temperature. What a filter refused, it would refuse again.
     """
     if reply.status == "max_tokens":
-        room = min(2 * (call.max_output_tokens or _MOST_OUTPUT_TOKENS), _MOST_OUTPUT_TOKENS)
-        if room > (call.max_output_tokens or _MOST_OUTPUT_TOKENS):
+        room = min(2 * (call.max_output_tokens or MOST_OUTPUT_TOKENS), MOST_OUTPUT_TOKENS)
+        if room > (call.max_output_tokens or MOST_OUTPUT_TOKENS):
             return call.model_copy(update={"max_output_tokens": room})
     if reply.status in ("recitation", "empty", "other"):
         return call.model_copy(update={"temperature": min((call.temperature or 0.0) + _WARMER, _HOTTEST)})

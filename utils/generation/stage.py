@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack
 
+from retriver.backend import Retriever
 from retriver.grounding import Grounder
 from retriver.session import paced_retriever
 from utils.core.console import Exhausted, Progress
@@ -17,6 +18,7 @@ from utils.core.settings import Settings
 from utils.databases.entries import graph_names, schema_text
 from utils.gemini.arguments import engine_from, rows_at_once
 from utils.gemini.client import endpoint_name
+from utils.gemini.engine import GeminiEngine
 from utils.gemini.prices import Prices
 from utils.gemini.rows import run_rows
 from utils.generation.examples import CorpusProver, unproven
@@ -38,60 +40,87 @@ async def generate_all(
     paid for.
     """
     work = WorkDir(args.work_dir)
-    solved = plan.solved()
-    spent: list[Exhausted] = []
     async with AsyncExitStack() as stack:
         prover = stack.enter_context(Prover(args.workers, args.timeout, args.memory_mb, work.cache))
-        corpus = CorpusProver(prover, plan.entries, plan.generation.pydough_version, plan.proof)
         retriever = paced_retriever(args, settings)
-        grounder = Grounder(retriever, None, plan.generation.pydough_version)
-        engine = generator = None
+        engine = None
         if with_model:
             engine = await stack.enter_async_context(engine_from(args, settings, work))
             engine.begin_run(run_name)
-            expected = await asyncio.to_thread(
-                forecast, plan, retriever, work.ledger, endpoint_name(args.base_url), _PROMPTS_TO_ESTIMATE
-            )
+            endpoint = endpoint_name(args.base_url)
+            expected = await asyncio.to_thread(forecast, plan, retriever, work.ledger, endpoint, _PROMPTS_TO_ESTIMATE)
             print(f"Gemini: {in_brief(expected, plan.generation, Prices(args.prices))}", flush=True)
-            generator = Generator(
-                engine, prover, retriever, plan.pool(solved), schema_text, plan.generation, plan.proof
-            )
-        gate = TargetGate(plan.target, engine.idle if engine else nullcontext)
-
-        async def solve(numbered: tuple[int, QuestionRow]) -> Example:
-            index, row = numbered
-            example = await corpus.prove(row)
-            if generator is not None and plan.asks_for(example):
-                example = await ask(generator, index, row)
-            if not example.accepted:
-                return example
-            known = solved.get(example.question_id)
-            if known is not None and known.program == example.program:
-                shared = {"key_terms", "documentation", "passages", "detail"}
-                return example.model_copy(update={name: getattr(known, name) for name in shared})
-            return await grounder.document(example, graph_names(corpus.entry(row.question)))
-
-        async def ask(generator: Generator, index: int, row: QuestionRow) -> Example:
-            if not await gate.may_ask(index):
-                return unproven(row.question, NOT_ASKED, f"{plan.target:,} rows were accepted before")
-            try:
-                return await generator.generate(row.question, corpus.entry(row.question))
-            except Exhausted as reason:
-                spent.append(reason)
-                return unproven(row.question, NOT_ASKED, str(reason))
-
-        stream = stack.enter_context(whole_file(plan.output))
-        progress = stack.enter_context(Progress("programs", len(plan.rows)))
-        accepted = 0
-        async for _index, example in run_rows(enumerate(plan.rows), solve, rows_at_once(args), engine=engine):
-            stream.write(to_line(example))
-            gate.emit(example.accepted)
-            accepted += example.accepted
-            cost = engine.account.spent() if engine else ""
-            progress.advance(f"{accepted} accepted" + (f", {cost}" if cost else ""))
+        run = _Run(plan, prover, retriever, engine)
+        with whole_file(plan.output) as stream, Progress("programs", len(plan.rows)) as progress:
+            async for _index, example in run_rows(
+                enumerate(plan.rows), run.solve, rows_at_once(args), engine=run if engine else None
+            ):
+                stream.write(to_line(example))
+                progress.advance(run.emitted(example))
         print(f"proof: {prover.proven:,} programs run, {prover.kept:,} verdicts kept from earlier runs")
         if engine:
-            if not spent:
+            if run.spent is None:
                 engine.finish_run()
             print(f"Gemini: {engine.account.told()}")
-    return spent[0] if spent else None
+    return run.spent
+
+
+class _Run:
+    """One run over the rows. `spent` is the first reason why a row could not be asked for."""
+
+    def __init__(self, plan: StagePlan, prover: Prover, retriever: Retriever, engine: GeminiEngine | None) -> None:
+        self._plan = plan
+        self._engine = engine
+        self._solved = plan.solved()
+        self._corpus = CorpusProver(prover, plan.entries, plan.generation.pydough_version, plan.proof)
+        self._grounder = Grounder(retriever, None, plan.generation.pydough_version)
+        self._generator: Generator | None = None
+        if engine is not None:
+            pool = plan.pool(self._solved)
+            self._generator = Generator(engine, prover, retriever, pool, schema_text, plan.generation, plan.proof)
+            self._gate = TargetGate(plan.target, engine.idle)
+        self._accepted = 0
+        self.spent: Exhausted | None = None
+
+    async def solve(self, numbered: tuple[int, QuestionRow]) -> Example:
+        """A row with its program, proven and documented, or why there is none."""
+        index, row = numbered
+        example = await self._corpus.prove(row)
+        if self._generator is not None and self._plan.asks_for(example):
+            example = await self._ask(self._generator, index, row)
+        if not example.accepted:
+            return example
+        known = self._solved.get(example.question_id)
+        if known is not None and known.program == example.program:
+            shared = {"key_terms", "documentation", "passages", "detail"}
+            return example.model_copy(update={name: getattr(known, name) for name in shared})
+        return await self._grounder.document(example, graph_names(self._corpus.entry(row.question)))
+
+    async def _ask(self, generator: Generator, index: int, row: QuestionRow) -> Example:
+        if not await self._gate.may_ask(index):
+            return unproven(row.question, NOT_ASKED, f"{self._plan.target:,} rows were accepted before")
+        try:
+            return await generator.generate(row.question, self._corpus.entry(row.question))
+        except Exhausted as reason:
+            # Without its frames: they would keep a prompt for each row that is left over.
+            self.spent = self.spent or reason.with_traceback(None)
+            return unproven(row.question, NOT_ASKED, str(reason))
+
+    def emitted(self, example: Example) -> str:
+        """Count a row that is written; what to show beside the progress bar."""
+        self._accepted += example.accepted
+        if self._engine is None:
+            return f"{self._accepted} accepted"
+        self._gate.emit(example.accepted)
+        return ", ".join(part for part in (f"{self._accepted} accepted", self._engine.account.spent()) if part)
+
+    def stop(self, reason: Exception) -> None:
+        """Ask nothing more, and let nobody wait for its turn to ask."""
+        assert self._engine is not None
+        self._gate.stop(reason)
+        self._engine.stop(reason)
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """See `GeminiEngine.at_work`."""
+        assert self._engine is not None
+        return self._engine.at_work()

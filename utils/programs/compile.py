@@ -42,18 +42,23 @@ class GraphCompiler:
 
         Raises whatever PyDough or the program raises.
         """
-        return pydough.to_sql(self._node(program, now), session=self.session)
+        return self.sql_of(self.built(program, now))
 
-    def hint(self, program: str, now: str | None) -> str:
-        """PyDough's own advice on why a program does not compile; "" where it has none."""
+    def sql_of(self, built: Any) -> str:
+        """The SQL of what a program has built; raises whatever PyDough raises."""
+        return pydough.to_sql(built, session=self.session)
+
+    def advice_on(self, built: Any) -> str:
+        """PyDough's own advice on why there is no SQL for what a program has built; "" where it has none."""
         try:
-            explained = pydough.explain_llm(self._node(program, now), session=self.session)
-        except BaseException:  # the program fails before there is anything to explain
+            explained = pydough.explain_llm(built, session=self.session)
+        except Exception:
             return ""
         advice = explained.get("hint") if isinstance(explained, dict) and explained.get("error") else None
         return str(advice or "")
 
-    def _node(self, program: str, now: str | None) -> Any:
+    def built(self, program: str, now: str | None) -> Any:
+        """Run a program: what it assigns to `result`, not yet looked at by PyDough; raises whatever it raises."""
         modules = program_modules(now)
         environment = {"datetime": modules["datetime"], "pd": modules["pd"], "__builtins__": _safe_builtins(modules)}
         # PyDough hands a program the whole `pydough` module; this import puts our few functions in its place.

@@ -75,10 +75,15 @@ def serve(channel: Connection, memory_mb: int, limit_s: float) -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """{"sql": {dialect: text}}, or {"status", "detail"} of what went wrong."""
-    given = request["program"], request["now"]
+    compiler, built = None, None
     try:
         check_program(request["program"])
-        return {"sql": {dialect: _compiler(request, dialect).compile(*given) for dialect in request["dialects"]}}
+        sql = {}
+        for dialect in request["dialects"]:
+            compiler = _compiler(request, dialect)
+            built = compiler.built(request["program"], request["now"])
+            sql[dialect] = compiler.sql_of(built)
+        return {"sql": sql}
     except ProgramError as error:
         return {"status": "code_error", "detail": str(error)}
     except UnsafeProgramError as error:
@@ -89,7 +94,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"status": "code_error", "detail": "out of memory", "repeatable": False}
     except BaseException as error:  # a program may raise anything
         told = " ".join(str(error).split())
-        hint = _compiler(request, request["dialects"][0]).hint(*given)
+        hint = compiler.advice_on(built) if compiler is not None and built is not None else ""
         return {"status": "code_error", "detail": f"{type(error).__name__}: {told}"[:_MOST_DETAIL], "hint": hint}
 
 

@@ -30,8 +30,8 @@ Result = TypeVar("Result")
 
 DEFAULT_LIMIT_S = 30.0
 _OPEN_FILES_LIMIT = 256
-_SPARE_MB = 32.0  # that a worker may keep beyond what it had after its first task
-_most_kept_mb = 0.0
+_SPARE_MB = 32.0  # that a worker may take beyond what it needs to keep, before it gives memory back
+_kept_mb = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,14 @@ def _guarded(function: Callable[[Task], Result], task: Task) -> Result:
 
 def _give_memory_back() -> None:
     """After a task that took much memory, hand the system what is free again: a worker lives for many tasks."""
-    global _most_kept_mb
+    global _kept_mb
     used_mb = _memory_mb()
-    if used_mb > (_most_kept_mb or used_mb) + _SPARE_MB:
+    if used_mb > (_kept_mb or used_mb) + _SPARE_MB:
         gc.collect()
         with contextlib.suppress(AttributeError, OSError):  # not the GNU C library
             ctypes.CDLL(None).malloc_trim(0)
         used_mb = _memory_mb()
-    _most_kept_mb = _most_kept_mb or used_mb
+    _kept_mb = max(_kept_mb, used_mb)
 
 
 def _memory_mb() -> float:

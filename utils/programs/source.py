@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 
 ANSWER_VARIABLE = "result"
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+-]*)[ \t]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
+_OPENING = re.compile(r"[ \t]*```[ \t]*[\w+-]*[ \t]*$")
+_CLOSING = re.compile(r"[ \t]*```[ \t]*$")
 
 
 class ProgramError(Exception):
@@ -23,8 +24,18 @@ class SeveralCodesError(ProgramError):
 
 
 def code_blocks(text: str) -> list[str]:
-    """The bodies of all fenced code blocks of a Markdown text, in order."""
-    return [body.strip("\n") for _language, body in _FENCE.findall(text.replace("\r\n", "\n"))]
+    """The bodies of all fenced code blocks of a Markdown text, in order; a block that is never closed is none."""
+    blocks: list[str] = []
+    body: list[str] | None = None
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if body is None:
+            body = [] if _OPENING.match(line) else None
+        elif _CLOSING.match(line):
+            blocks.append("\n".join(body).strip("\n"))
+            body = None
+        else:
+            body.append(line)
+    return blocks
 
 
 def extract_program(reply: str) -> str:
@@ -32,17 +43,21 @@ def extract_program(reply: str) -> str:
 
     Raises SeveralCodesError, or NoCodeError when there is no block and the text is not a program.
     """
-    blocks = code_blocks(reply)
+    program = only_code(reply)
+    if not code_blocks(reply):
+        try:
+            parse_program(program)
+        except ProgramError:
+            raise NoCodeError("expected one code block with a PyDough program, found none") from None
+    return program  # one in a block need not parse: proof will tell what is wrong with it, which a repair turn can use
+
+
+def only_code(text: str) -> str:
+    """The only code block of a text, or the whole text if there is none; raises SeveralCodesError."""
+    blocks = code_blocks(text)
     if len(blocks) > 1:
         raise SeveralCodesError(f"expected exactly one code block, found {len(blocks)}")
-    program = blocks[0] if blocks else reply.strip()
-    try:
-        parse_program(program)
-    except ProgramError:
-        if blocks:
-            return program  # proof will tell what is wrong with it, which a repair turn can use
-        raise NoCodeError("expected one code block with a PyDough program, found none") from None
-    return program
+    return blocks[0] if blocks else text.strip()
 
 
 def parse_program(program: str) -> ast.Module:

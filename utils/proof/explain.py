@@ -21,9 +21,14 @@ def explained(question_id: str, program: str, gold_sql: str, verdict: Verdict) -
     return "\n".join(parts) + "\n"
 
 
-def counterexample_text(verdict: Verdict, example: Counterexample, right: str = "the gold SQL gives") -> str:
+def counterexample_text(
+    verdict: Verdict,
+    example: Counterexample,
+    opening: str = "The smallest data found on which they differ:",
+    right: str = "the gold SQL gives",
+) -> str:
     """The smallest data on which a program differs, and both answers; `right` names whose the right one is."""
-    parts = ["The smallest data found on which they differ:"]
+    parts = [opening]
     if example.clock:
         parts.append(f"  (now is {example.clock})")
     for name, table in example.tables.items():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from google.api_core.exceptions import GoogleAPIError
+import requests
+from google.api_core.exceptions import ClientError, GoogleAPIError
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
@@ -21,18 +23,23 @@ _TIMEOUT_S = 120
 
 
 async def upload_file(path: Path, uri: str, project: str | None) -> None:
-    """Write a file to `uri` (gs://bucket/name); raises UserError where the bucket cannot be written."""
+    """Write a file to `uri` (gs://bucket/name).
+
+    Raises UserError where the bucket refuses us, ConnectionError for what may pass.
+    """
     await asyncio.to_thread(_upload, path, uri, project)
 
 
-async def read_lines_under(prefix: str, name: str, project: str | None) -> AsyncIterator[str]:
-    """Yield the lines of every object called `name` anywhere under `prefix` (gs://bucket/folder/), streamed."""
-    bucket, folder = bucket_and_name(prefix)
-    blobs = await asyncio.to_thread(_listed, bucket, folder, project)
-    for blob in blobs:
-        if not blob.name.rpartition("/")[2].startswith(name.removesuffix(".jsonl")):
+async def read_lines_under(folder: str, beginning: str, project: str | None) -> AsyncIterator[str]:
+    """Yield the lines of every object in `folder` (gs://bucket/folder/) whose own name begins so, streamed.
+
+    Raises UserError where the bucket refuses us, ConnectionError for what may pass.
+    """
+    bucket, prefix = bucket_and_name(folder)
+    for blob in await asyncio.to_thread(_listed, bucket, prefix, project):
+        if not blob.name.rpartition("/")[2].startswith(beginning):
             continue
-        with blob.open("rt", encoding="utf-8") as stream:
+        with _faults_told(f"gs://{bucket}/{blob.name}"), blob.open("rt", encoding="utf-8") as stream:
             while line := await asyncio.to_thread(stream.readline):
                 if line.strip():
                     yield line
@@ -48,25 +55,32 @@ def bucket_and_name(uri: str) -> tuple[str, str]:
 
 def _upload(path: Path, uri: str, project: str | None) -> None:
     bucket, name = bucket_and_name(uri)
-    try:
+    with _faults_told(uri):
         blob = _client(project).bucket(bucket).blob(name, chunk_size=_CHUNK_BYTES)
         blob.upload_from_filename(str(path), checksum="crc32c", timeout=_TIMEOUT_S)
-    except (GoogleAPIError, GoogleAuthError) as error:
-        raise _told(uri, error) from error
 
 
 def _listed(bucket: str, folder: str, project: str | None) -> list[storage.Blob]:
+    with _faults_told(f"gs://{bucket}/{folder}"):
+        blobs = _client(project).list_blobs(bucket, prefix=folder, timeout=_TIMEOUT_S)
+        return sorted(blobs, key=lambda blob: blob.name)
+
+
+@contextmanager
+def _faults_told(uri: str) -> Iterator[None]:
+    """Turn the client's errors into UserError (refused) or ConnectionError (may pass)."""
     try:
-        return sorted(
-            _client(project).list_blobs(bucket, prefix=folder, timeout=_TIMEOUT_S), key=lambda blob: blob.name
-        )
-    except (GoogleAPIError, GoogleAuthError) as error:
-        raise _told(f"gs://{bucket}/{folder}", error) from error
+        yield
+    except (ClientError, GoogleAuthError) as error:
+        raise UserError(
+            f"{uri}: {_one_line(error)}; check that the bucket exists and that your account may read and write it"
+        ) from error
+    except (GoogleAPIError, requests.RequestException) as error:
+        raise ConnectionError(f"{uri}: {_one_line(error)}") from error
 
 
-def _told(uri: str, error: Exception) -> UserError:
-    said = mask_secrets(" ".join(str(error).split()))[:300]
-    return UserError(f"{uri}: {said}; check that the bucket exists and that your account may read and write it")
+def _one_line(error: Exception) -> str:
+    return mask_secrets(" ".join(str(error).split()))[:300]
 
 
 @cache
