@@ -270,10 +270,9 @@ class BatchCalls:
         by_key = {item.key: position for position, item in job.open.items()}
         keyless: list[ItemResult] = []
         async for result in self._service.results(name):
-            position = by_key.get(result.key)
-            if position is None:
+            if not result.key:
                 keyless.append(result)  # whose it is shows when all keys are known
-            elif position in job.open:
+            elif (position := by_key.get(result.key)) is not None and position in job.open:
                 self._settle(job, position, result)
         for result in keyless:
             position = _place_of(result, job.open)
