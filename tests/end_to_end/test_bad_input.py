@@ -38,7 +38,8 @@ def _one_line(stage: int, work: Path, *flags: object, code: int = 2, env: dict[s
     assert len(told) == 1, done.stderr
     if code == 2:
         assert told[0].startswith("error: ")
-        assert done.stdout == ""
+        estimate = [line for line in done.stdout.splitlines() if line.startswith("Gemini: questions to ask: ")]
+        assert done.stdout.splitlines() == estimate  # of what asking would cost, told before the first call
     return told[0]
 
 

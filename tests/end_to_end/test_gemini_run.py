@@ -222,7 +222,7 @@ def test_the_prompt_holds_schema_manual_examples_and_the_settings(session: Sessi
     assert prompt.count(BUSINESS[3]["question"]) == 1  # one from another database, and told so
     assert "(on another database, broker): " + BUSINESS[3]["question"] in prompt
     system = request.body["systemInstruction"]["parts"][0]["text"]
-    for needed in ("start_of_week=MONDAY", "2023-12-15 14:30:00", "Exactly one"):
+    for needed in ("start_of_week=MONDAY", "2023-12-15 14:30:00", "exactly one"):
         assert needed in system
 
 
