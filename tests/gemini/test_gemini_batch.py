@@ -170,8 +170,13 @@ def test_an_item_that_fails_in_every_round_costs_its_row(batches: Batches) -> No
     ],
 )
 def test_what_a_job_does_not_bring_goes_out_again(batches: Batches, fault: BatchFault) -> None:
+    own = batches.folder / "prices.toml"
+    own.write_text(PRICES)
+    room_for_one_round = 7.5 * 0.5 * (1000 * (len(ROWS[0]) + 64) + 3000 * 65_536) / 1e6
     with LoopbackGemini(shout, batch_faults=[fault]) as server:
-        assert texts(batches.ask(server)) == [row.upper() for row in ROWS]
+        assert texts(batches.ask(server, prices=Prices(own), max_cost_usd=room_for_one_round)) == [
+            row.upper() for row in ROWS
+        ]
         assert [job.size for job in server.batch_jobs] == [len(ROWS), 1 if fault.index == 3 else len(ROWS)]
 
 
@@ -311,15 +316,28 @@ def test_a_job_that_the_service_does_not_know_any_more_is_asked_again(batches: B
 def test_the_answers_of_an_earlier_job_count_against_the_cap_and_in_the_account(batches: Batches) -> None:
     own = batches.folder / "prices.toml"
     own.write_text(PRICES)
+    room: list[bool] = []
+
+    async def main(server: LoopbackGemini) -> None:
+        options = {"settings": batches.settings, "mode": "batch", "poll_s": 0.02, "prices": Prices(own)}
+        most = 0.5 * (1000 * (len(ROWS[0]) + 64) + 3000 * 65_536) / 1e6
+        async with engine_on(server, batches.folder, max_cost_usd=7.5 * most, **options) as engine:
+            asked = asyncio.ensure_future(engine.ask(call(ROWS[0])))
+            await asyncio.sleep(0)
+            room.append(engine.account.budget.try_reserve(most))  # seven are on their way: no room for an eighth
+            await asked
+            while engine.counts.calls < len(ROWS):
+                await asyncio.sleep(0.01)  # those that nobody asks for again are in the account, too
+            room.append(engine.account.budget.try_reserve(most))
+
     with LoopbackGemini(shout) as server:
         batches.ask(server)
         with sqlite3.connect(batches.folder / "ledger.sqlite") as ledger:
             ledger.execute("UPDATE jobs SET ended_at = NULL")
             ledger.execute("UPDATE calls SET status = 'sent', response = NULL")
-        results = batches.ask(server, [ROWS[0], "something new"], prices=Prices(own), max_cost_usd=0.001)
-        assert texts(results) == [ROWS[0].upper(), "Exhausted"]  # what is on its way may use the cap up
+        asyncio.run(asyncio.wait_for(main(server), 30))
         assert len(server.batch_jobs) == 1
-    assert batches.counts.calls == len(ROWS)  # those that nobody asked for again are in the account
+    assert room == [False, True]
 
 
 @pytest.mark.parametrize("broken", ["begin_job", "name_job", "end_job"])
