@@ -501,3 +501,16 @@ def test_an_earlier_runs_tokens_count():
         return service.times[0] - begun
 
     assert run_fast(main()) == pytest.approx(30.6, abs=0.1)
+
+
+def test_a_request_larger_than_the_minute_goes_alone_and_is_told(caplog):
+    async def main():
+        service = _Service([0.1])
+        pacer = Pacer(None, 8, tpm=1000)
+        asked = [pacer.run(service.answer, _retry, tokens=tokens) for tokens in (500, 5000, 500)]
+        await asyncio.gather(*asked)
+        return service.times
+
+    first, second, third = run_fast(main())
+    assert second - first == pytest.approx(60.6, abs=0.1) and third - second == pytest.approx(60.6, abs=0.1)
+    assert "larger than the 1000 a minute" in caplog.text

@@ -55,6 +55,7 @@ class Pacer:
         self._spacing_s = _SPACING * 60.0 / rpm if rpm else 0.0
         self._limiter = _request_limiter(rpm) if rpm else None
         self._window = TokenWindow(tpm) if tpm else None
+        self._tpm = tpm
         self._limit = AdaptiveLimit(concurrency, adaptive)
         self._attempts = attempts
         self._gate = gate
@@ -140,6 +141,10 @@ class Pacer:
 
     async def _wait_for_turn(self, tokens: int) -> Reservation | None:
         clock = asyncio.get_running_loop().time
+        if self._tpm is not None and tokens > self._tpm:
+            _LOG.warning(
+                "a request of about %d tokens is larger than the %d a minute: it goes alone", tokens, self._tpm
+            )
         async with self._turn:
             self._go_on(clock())
             while True:
