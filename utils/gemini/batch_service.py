@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from google import genai
 from google.genai import types
@@ -69,28 +70,35 @@ class JobStatus:
         return self.state == _GONE
 
 
-class BatchService(Protocol):
+class BatchService(ABC):
     """What takes batch jobs."""
 
+    def __init__(self, client: genai.Client) -> None:
+        self._client = client
+
+    @abstractmethod
     async def submit(self, display_name: str, items: Sequence[JobItem]) -> str:
         """Start a job; its name. All items ask the same model."""
 
-    async def find(self, display_name: str) -> str | None:
-        """The name of a job with this display name, if there is one."""
-
-    async def status(self, name: str) -> JobStatus:
-        """How a job stands now."""
-
+    @abstractmethod
     def results(self, name: str) -> AsyncIterator[ItemResult]:
         """What came back from a job that has ended."""
 
+    async def find(self, display_name: str) -> str | None:
+        """The name of a job with this display name, if there is one."""
+        return await _find(self._client, display_name)
 
-class DeveloperBatches:
+    async def status(self, name: str) -> JobStatus:
+        """How a job stands now."""
+        return await _status(self._client, name)
+
+
+class DeveloperBatches(BatchService):
     """The Developer API's: requests in the call itself while they fit, else in an uploaded file."""
 
     def __init__(self, client: genai.Client) -> None:
+        super().__init__(client)
         _let_item_errors_have_details()
-        self._client = client
 
     async def submit(self, display_name: str, items: Sequence[JobItem]) -> str:
         """See `BatchService.submit`."""
@@ -115,14 +123,6 @@ class DeveloperBatches:
         )
         return str(job.name)
 
-    async def find(self, display_name: str) -> str | None:
-        """See `BatchService.find`."""
-        return await _find(self._client, display_name)
-
-    async def status(self, name: str) -> JobStatus:
-        """See `BatchService.status`."""
-        return await _status(self._client, name)
-
     async def results(self, name: str) -> AsyncIterator[ItemResult]:
         """See `BatchService.results`."""
         job = await self._client.aio.batches.get(name=name)
@@ -137,12 +137,12 @@ class DeveloperBatches:
                 yield _result_of_line(line, position)
 
 
-class VertexBatches:
+class VertexBatches(BatchService):
     """Vertex AI's: requests in an object of a bucket, answers in another. `folder` is a gs:// URI."""
 
     def __init__(self, client: genai.Client, folder: str, project: str | None) -> None:
+        super().__init__(client)
         bucket_and_name(folder)  # raises UserError before anything is asked
-        self._client = client
         self._folder = folder.rstrip("/")
         self._project = project
 
@@ -157,14 +157,6 @@ class VertexBatches:
             config=types.CreateBatchJobConfig(display_name=display_name, dest=f"{self._folder}/{display_name}/answers"),
         )
         return str(job.name)
-
-    async def find(self, display_name: str) -> str | None:
-        """See `BatchService.find`."""
-        return await _find(self._client, display_name)
-
-    async def status(self, name: str) -> JobStatus:
-        """See `BatchService.status`."""
-        return await _status(self._client, name)
 
     async def results(self, name: str) -> AsyncIterator[ItemResult]:
         """See `BatchService.results`; Vertex AI does not keep the order of the requests."""
