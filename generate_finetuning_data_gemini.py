@@ -21,7 +21,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, documents
+from retriver.arguments import add_retrieval_arguments, documents, retrieval_state
 from retriver.backend import open_retriever
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import ExitCode, UserError, mask_secrets, run_script
@@ -91,14 +91,15 @@ def main(argv: list[str] | None = None) -> int:
         target=args.target_accepted,
     )
     if args.dry_run:
-        retriever = open_retriever(args.backend, args.docs, work.cache, app_settings)
+        retriever = open_retriever(args.backend, args.docs, work.cache, app_settings, args.search)
         found = forecast(plan, retriever, work.ledger, endpoint_name(args.base_url))
         print(in_full(found, plan.generation, Prices(args.prices), args.max_cost_usd))
         return ExitCode.DONE
     inputs = [*files, documented, *documents(args.docs), *input_files(entries, rows.databases)]
     asked = {} if provider == "corpus" else _asked(args, plan)
     entry_state = repr(sorted(entries.items()))
-    state = input_state(inputs, {**asked, "provider": provider, "entries": entry_state, "proof": proof.state()})
+    settings = {**asked, **retrieval_state(args), "provider": provider}
+    state = input_state(inputs, {**settings, "entries": entry_state, "proof": proof.state()})
     done, spent = "up to date", None
     if args.force or not is_current(output, state):
         spent = asyncio.run(generate_all(args, provider == "gemini", app_settings, plan, fingerprint(state)))

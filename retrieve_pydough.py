@@ -17,7 +17,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, documents
+from retriver.arguments import add_retrieval_arguments, documents, retrieval_state
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import Progress, mask_secrets, run_script
@@ -76,8 +76,8 @@ def main(argv: list[str] | None = None) -> int:
         inputs,
         {
             **asked,
+            **retrieval_state(args),
             "provider": provider,
-            "backend": args.backend,
             "entries": entry_state,
             "proof": settings_from(args).state(),
         },

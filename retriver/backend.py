@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
-from retriver.index import open_index
+from retriver.embedded import SearchMode, open_index
 from utils.core.records import Passage
 from utils.core.settings import Settings
 
@@ -21,13 +21,16 @@ class Retriever(Protocol):
         ...
 
 
-def open_retriever(backend: Backend, docs: Path, cache: Path, settings: Settings) -> Retriever:
+def open_retriever(
+    backend: Backend, docs: Path, cache: Path, settings: Settings, search: SearchMode = "keywords"
+) -> Retriever:
     """A retriever over the Markdown under `docs` (embedded) or over what an R2R server holds (r2r).
 
-    `cache` holds the embedded index. An R2R server answers from what `python -m retriver.ingest` sent it.
+    `cache` holds the embedded index, which `search` says how to search. An R2R server answers from what
+    `python -m retriver.ingest` sent it.
     """
     if backend == "embedded":
-        return open_index(docs, cache)
+        return open_index(docs, cache, search)
     # Importing the R2R client takes 0.7 s, so only those wait for it who use it
     from retriver.r2r_backend import R2RRetriever
 

@@ -1,4 +1,4 @@
-"""The embedded index: SQLite's FTS5 over the chunks, in one file that is built again when the text changes."""
+"""The embedded index: SQLite's FTS5 over the chunks, and their vectors, in one file that follows the text."""
 
 from __future__ import annotations
 
@@ -6,83 +6,90 @@ import os
 import re
 import sqlite3
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from retriver.chunks import Chunk, chunk_folder
-from retriver.terms import compound_names, question_terms
+from filelock import FileLock
+
+from retriver.chunks import PATH_SEPARATOR, Chunk
 from utils.core.console import UserError
 from utils.core.fingerprint import fingerprint
-from utils.core.records import Passage
 
-SCHEMA_VERSION = 1
-HEADING_WEIGHT = 4.0
-TEXT_WEIGHT = 1.0
+if TYPE_CHECKING:
+    from retriver.encoder import Encoder
 
+SCHEMA_VERSION = 2
+ALSO_ASKED_AS = "Also asked as:"
+
+# `matched` holds no text of its own: what is shown comes from `chunks`, by the same rowid. A vector belongs to the
+# words it was made of, so that one made for an earlier state of the text is found again.
 _CREATE = """
-CREATE TABLE about (content TEXT NOT NULL);
-CREATE VIRTUAL TABLE passages USING fts5(
-    headings, text, chunk_id UNINDEXED, path UNINDEXED, tokenize = "porter unicode61 tokenchars '_'"
+CREATE TABLE about (content TEXT NOT NULL, encoder TEXT NOT NULL, complete INTEGER NOT NULL);
+CREATE TABLE chunks (row INTEGER PRIMARY KEY, chunk_id TEXT NOT NULL, path TEXT NOT NULL, text TEXT NOT NULL);
+CREATE VIRTUAL TABLE matched USING fts5(
+    heading, above, synonyms, text, content = '', tokenize = "porter unicode61 tokenchars '_'"
 );
+CREATE VIRTUAL TABLE words USING fts5vocab(matched, row);
+CREATE TABLE vectors (words_hash TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE chunk_vectors (row INTEGER NOT NULL, words_hash TEXT NOT NULL);
 """
-_SEARCH = """
-SELECT chunk_id, path, text, -bm25(passages, ?, ?) AS score
-FROM passages WHERE passages MATCH ? ORDER BY score DESC, rowid LIMIT ?
-"""
+_SYNONYMS = re.compile(rf"^{re.escape(ALSO_ASKED_AS)}[ \t]*(.+?)\.?[ \t]*$", re.MULTILINE)
 
 
-class EmbeddedIndex:
-    """Search in one index file, by BM25 with headings weighing four times the text.
+class _About(NamedTuple):
+    """An index file's content hash, the model whose vectors it holds ("": none), and whether no vector is missing."""
 
-    May be shared by threads.
+    content: str
+    encoder: str
+    complete: bool
+
+
+def ensure_index(chunks: list[Chunk], file: Path, encoder: Encoder | None) -> None:
+    """Make `file` the index of exactly `chunks`, with vectors if there is an encoder; nothing is done twice.
+
+    A reader sees the old or the new file, whole. Of two processes that find the same index stale one
+    builds it and the other waits. Vectors of unchanged words are taken over from the file that is there.
+    Raises UserError where the file cannot be written.
     """
-
-    def __init__(self, file: Path) -> None:
-        # The file is only ever replaced, never written to, so no locks are needed. SQLite itself
-        # serializes the use of a connection by several threads.
-        self._connection = sqlite3.connect(_address(file), uri=True, check_same_thread=False)
-
-    def search(self, query: str, limit: int) -> list[Passage]:
-        """The `limit` best passages that hold at least one word of `query`, best first; any text is a query."""
-        terms = question_terms(query)
-        if not terms or limit < 1:
-            return []
-        any_of = _any_of(terms)
-        if names := compound_names(query):
-            any_of += f" OR headings : ({_any_of(names)})"
-        rows = self._connection.execute(_SEARCH, (HEADING_WEIGHT, TEXT_WEIGHT, any_of, limit))
-        return [Passage(passage_id=row[0], path=row[1], text=row[2], score=row[3]) for row in rows]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-
-def open_index(docs: Path, cache: Path) -> EmbeddedIndex:
-    """The index over the Markdown files under `docs`, built in `cache` if it is missing or stale.
-
-    Raises UserError where `docs` holds no text or the file cannot be written.
-    """
-    chunks = chunk_folder(docs)
     content = fingerprint(SCHEMA_VERSION, [chunk.model_dump() for chunk in chunks])
-    file = index_file(docs, cache)
-    if _content(file) != content:
-        build_index(chunks, content, file)
-    return EmbeddedIndex(file)
+    if _is_index_of(file, content, encoder):
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        if not _is_index_of(file, content, encoder):
+            _replace(chunks, content, file, encoder)
 
 
 def index_file(docs: Path, cache: Path) -> Path:
-    """Where the index over `docs` lies in `cache`."""
+    """Where the index over the folder `docs` lies in `cache`."""
     return cache / f"index-{fingerprint(str(docs.resolve()))[:12]}.sqlite"
 
 
-def build_index(chunks: list[Chunk], content: str, file: Path) -> None:
-    """Write an index of `chunks`, marked with the hash `content`; a reader sees the old or the new one, whole."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+def read_only(file: Path) -> sqlite3.Connection:
+    """A connection to a finished index, which threads may share: the file is only ever replaced, never written to."""
+    return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+
+
+def synonyms(text: str) -> list[str]:
+    """The other ways of asking for what a section explains, where it lists them behind ALSO_ASKED_AS."""
+    phrases = [phrase.strip() for line in _SYNONYMS.findall(text) for phrase in line.split(",")]
+    return [phrase for phrase in phrases if phrase]
+
+
+def _replace(chunks: list[Chunk], content: str, file: Path, encoder: Encoder | None) -> None:
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     os.close(handle)
     temporary = Path(name)
     try:
-        _write(chunks, content, temporary)
+        with closing(sqlite3.connect(temporary)) as connection:
+            # Nobody reads the file before it is whole, so a journal would only cost time
+            connection.executescript(f"PRAGMA journal_mode = OFF; {_CREATE}")
+            _write_words(connection, chunks)
+            held = _write_vectors(connection, chunks, file, encoder)
+            connection.execute("INSERT INTO about VALUES (?, ?, ?)", (content, held, encoder is not None))
+            connection.commit()
         temporary.chmod(0o644)
         temporary.replace(file)
     except sqlite3.Error as error:
@@ -93,44 +100,78 @@ def build_index(chunks: list[Chunk], content: str, file: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _write(chunks: list[Chunk], content: str, file: Path) -> None:
-    connection = sqlite3.connect(file)
-    try:
-        # Nobody reads the file before it is whole, so a journal would only cost time
-        connection.executescript(f"PRAGMA journal_mode = OFF; {_CREATE}")
-        rows = [(_headings(chunk.path), chunk.text, chunk.chunk_id, chunk.path) for chunk in chunks]
-        connection.executemany("INSERT INTO passages VALUES (?, ?, ?, ?)", rows)
-        connection.execute("INSERT INTO passages(passages) VALUES ('optimize')")
-        connection.execute("INSERT INTO about VALUES (?)", (content,))
-        connection.commit()
-    finally:
-        connection.close()
+def _write_words(connection: sqlite3.Connection, chunks: list[Chunk]) -> None:
+    shown = ((row, chunk.chunk_id, chunk.path, chunk.text) for row, chunk in enumerate(chunks))
+    connection.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?)", shown)
+    searched = (
+        (row, *map(_searchable, _headings(chunk)), " ".join(synonyms(chunk.text)), chunk.text)
+        for row, chunk in enumerate(chunks)
+    )
+    connection.executemany(
+        "INSERT INTO matched (rowid, heading, above, synonyms, text) VALUES (?, ?, ?, ?, ?)", searched
+    )
+    connection.execute("INSERT INTO matched (matched) VALUES ('optimize')")
 
 
-def _any_of(words: list[str]) -> str:
-    """Words as an FTS5 expression; quoted, so that none is read as its syntax."""
-    return " OR ".join(f'"{word}"' for word in words)
+def _write_vectors(connection: sqlite3.Connection, chunks: list[Chunk], old: Path, encoder: Encoder | None) -> str:
+    """Write the chunks' vectors, those of unchanged words from the old file; the name of the model that made them.
+
+    Without an encoder only the old ones are there to write.
+    """
+    about = _about(old)
+    maker = encoder.name if encoder else about.encoder if about else ""
+    pairs = [(row, fingerprint(words), words) for row, chunk in enumerate(chunks) for words in _embedded_words(chunk)]
+    words_of = {words_hash: words for _row, words_hash, words in pairs}
+    kept = _vectors_of(old, words_of) if about and about.encoder == maker else {}
+    missing = [words_hash for words_hash in words_of if words_hash not in kept]
+    if encoder and missing:
+        vectors = encoder.encode([words_of[words_hash] for words_hash in missing])
+        kept.update(zip(missing, (vector.astype("<f4").tobytes() for vector in vectors), strict=True))
+    connection.executemany("INSERT INTO vectors VALUES (?, ?)", sorted(kept.items()))
+    placed = ((row, words_hash) for row, words_hash, _words in pairs if words_hash in kept)
+    connection.executemany("INSERT INTO chunk_vectors VALUES (?, ?)", placed)
+    return maker
 
 
-def _headings(path: str) -> str:
-    """A path as it is searched: the words of range_collection are findable alone, too."""
-    parts = [word.replace("_", " ") for word in re.findall(r"\w*[^\W_]_[^\W_]\w*", path)]
-    return " ".join([path, *parts])
+def _embedded_words(chunk: Chunk) -> Iterator[str]:
+    """What is embedded of a chunk: its headings with its text, and its headings with each other way of asking."""
+    headings = chunk.path.split(PATH_SEPARATOR)[1:]
+    yield "\n".join([*headings, chunk.text])
 
 
-def _content(file: Path) -> str | None:
-    """The content hash an index file was built for; None if there is none to read."""
+def _vectors_of(file: Path, wanted: Iterable[str]) -> dict[str, bytes]:
+    """Those of the `wanted` vectors, by the hash of their words, that an index file holds."""
+    with closing(read_only(file)) as connection:
+        held = dict(connection.execute("SELECT words_hash, vector FROM vectors"))
+    return {words_hash: held[words_hash] for words_hash in wanted if words_hash in held}
+
+
+def _headings(chunk: Chunk) -> tuple[str, str]:
+    """A chunk's own heading, and the file and headings above it."""
+    above, _, own = chunk.path.rpartition(PATH_SEPARATOR)
+    return own, above
+
+
+def _searchable(heading: str) -> str:
+    """A heading as it is searched: the words of range_collection are findable alone, too."""
+    parts = [word.replace("_", " ") for word in re.findall(r"\w*[^\W_]_[^\W_]\w*", heading)]
+    return " ".join([heading, *parts])
+
+
+def _is_index_of(file: Path, content: str, encoder: Encoder | None) -> bool:
+    about = _about(file)
+    if about is None or about.content != content:
+        return False
+    return encoder is None or (about.complete and about.encoder == encoder.name)
+
+
+def _about(file: Path) -> _About | None:
+    """What an index file says of itself; None if there is none to read."""
     if not file.is_file():
         return None
     try:
-        connection = sqlite3.connect(_address(file), uri=True)
-        try:
-            return str(connection.execute("SELECT content FROM about").fetchone()[0])
-        finally:
-            connection.close()
+        with closing(read_only(file)) as connection:
+            content, encoder, complete = connection.execute("SELECT content, encoder, complete FROM about").fetchone()
     except (sqlite3.Error, TypeError):
-        return None  # cut off or not an index: it is built anew
-
-
-def _address(file: Path) -> str:
-    return f"{file.resolve().as_uri()}?mode=ro&immutable=1"
+        return None  # cut off, of another layout, or not an index: it is built anew
+    return _About(str(content), str(encoder), bool(complete))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from retriver.arguments import add_retrieval_arguments
 from retriver.chunks import chunk_folder
-from retriver.index import index_file, open_index
+from retriver.embedded import open_index
+from retriver.index import index_file
 from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, run_script
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
@@ -23,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.backend == "embedded":
         cache = WorkDir(arguments.work_dir).cache
-        open_index(arguments.docs, cache).close()
+        open_index(arguments.docs, cache, arguments.search).close()
         print(f"{index_file(arguments.docs, cache)}: up to date")
     else:
         _send_to_r2r(arguments.docs)

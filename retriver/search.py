@@ -21,7 +21,8 @@ from utils.core.settings import load_settings
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = _parser().parse_args(argv)
-    retriever = open_retriever(arguments.backend, arguments.docs, WorkDir(arguments.work_dir).cache, load_settings())
+    cache = WorkDir(arguments.work_dir).cache
+    retriever = open_retriever(arguments.backend, arguments.docs, cache, load_settings(), arguments.search)
     for passage in retriever.search(arguments.query, arguments.k):
         shown = {
             "passage_id": passage.passage_id,

@@ -19,7 +19,7 @@ from utils.gemini.pacing import Pacer
 
 def paced_retriever(args: argparse.Namespace, settings: Settings) -> Retriever:
     """The retriever that the flags choose; requests to a server go through a pacer of the running loop."""
-    retriever = open_retriever(args.backend, args.docs, WorkDir(args.work_dir).cache, settings)
+    retriever = open_retriever(args.backend, args.docs, WorkDir(args.work_dir).cache, settings, args.search)
     if args.backend == "embedded":
         return retriever
     from retriver.paced import PacedRetriever  # loads the R2R client

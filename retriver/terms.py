@@ -63,6 +63,11 @@ def question_terms(text: str) -> list[str]:
     return _distinct(worth_it or words)[:MAX_TERMS]
 
 
+def all_words(text: str) -> list[str]:
+    """The distinct words of `text`, stop words too, in their order; at most MAX_TERMS."""
+    return _distinct(re.findall(r"\w+", text))[:MAX_TERMS]
+
+
 def compound_names(text: str) -> list[str]:
     """Each two neighbouring words of `text` as one name: "order by" asks for order_by too."""
     words = re.findall(r"\w+", text.lower())[:MAX_TERMS]

@@ -12,6 +12,12 @@ from utils.core.paths import WorkDir
 from utils.databases import build
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _search_by_words() -> None:
+    """Every test's fresh work folder would embed the whole manual; those of semantic retrieval ask for it by flag."""
+    os.environ["RETRIEVAL_SEARCH"] = "keywords"
+
+
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> WorkDir:
     """A work folder whose four databases are built; shared by all workers of a test run."""

@@ -12,7 +12,7 @@ from google.genai import types
 from google.genai.errors import ClientError
 
 from retriver.documentation import create_rag_prompt, grounding_problems
-from retriver.index import open_index
+from retriver.embedded import open_index
 from tests.gemini.support import KEY, WITH_KEY, call, engine_on
 from tests.loopback import try_it
 from tests.loopback.corpus_model import CorpusModel, withheld, wrong_at_first

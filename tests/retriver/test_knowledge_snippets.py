@@ -25,7 +25,7 @@ from utils.programs.compile import config_names, pydough_version
 from utils.programs.engine import Engine, open_engine
 
 LIMIT_S = 20.0
-SECTION_CHARACTERS = (400, 1600)
+SECTION_CHARACTERS = (400, 1800)
 SYMBOLS = ["+", "-", "*", "/", "**", "%", "==", "!=", "<", "<=", ">", ">=", "&", "|", "~", "^"]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"^# (database|dialect|wrong|wrong silently): (.+)$", re.MULTILINE)

@@ -14,7 +14,7 @@ from retriver.documentation import (
     ungrounded_names,
     unknown_citations,
 )
-from retriver.index import EmbeddedIndex, open_index
+from retriver.embedded import EmbeddedIndex, open_index
 from utils.core.records import Passage
 
 PASSAGES = [

@@ -21,6 +21,7 @@ class Settings(BaseModel):
     r2r_api_key: SecretStr | None = None
     r2r_api_base: str | None = None
     gcs_bucket: str | None = None
+    retrieval_search: str | None = None
 
     @property
     def can_call_gemini(self) -> bool:

@@ -1,0 +1,118 @@
+"""What people say, and what the manual says for it: rings of words, and the operators that ways of asking lead to."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from retriver.chunks import Chunk, chunk_folder
+from retriver.index import synonyms
+from retriver.terms import is_operator_name, question_terms
+from utils.core.paths import GRAPHS_DIR, KNOWLEDGE_DIR
+
+RINGS_FILE = Path(__file__).with_name("synonyms.txt")
+LEAST_SHARE = 0.75  # of a phrase's words that a question must hold to be taken for it
+MOST_NAMES = 4
+MOST_WORDS = 40
+
+_FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_CALLED = re.compile(r"(?<!\w)([A-Z][A-Z0-9_]+)\(")
+# Nearly every program has them, so that they tell nothing about a task
+_EVERYWHERE = frozenset({"CALCULATE", "WHERE", "ORDER_BY", "ASC", "DESC", "ROUND", "TPCH"})
+_TABLE = """CREATE VIRTUAL TABLE {name} USING fts5(
+    phrase, answer UNINDEXED, words UNINDEXED, tokenize = "porter unicode61 tokenchars '_'"
+)"""
+_MARK = "\x02"
+_FOUND = """SELECT answer, words, highlight({name}, 0, '{mark}', '') FROM {name}
+    WHERE {name} MATCH ? ORDER BY rank LIMIT 50"""
+
+
+class Thesaurus:
+    """Finds what else a question might say, and which operators answer it. May be shared by threads."""
+
+    def __init__(self, rings: Iterable[tuple[str, ...]], asked: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+        """`rings`: words or short phrases of one meaning; `asked`: a way of asking with the operators that answer."""
+        self._connection = sqlite3.connect(":memory:", check_same_thread=False)
+        ring_rows = [(member, ring) for ring in rings for member in ring]
+        self._fill("rings", ((member, "\n".join(ring), re.findall(r"\w+", member)) for member, ring in ring_rows))
+        self._fill("asked", ((phrase, " ".join(names), question_terms(phrase)) for phrase, names in asked if names))
+
+    def others(self, question: str) -> list[str]:
+        """The words and phrases in a ring with a word or phrase of `question`, at most MOST_WORDS."""
+        said = re.findall(r"\w+", question)
+        members = [member for ring in self._held("rings", said, share=1.0) for member in ring.split("\n")]
+        return list(dict.fromkeys(members))[:MOST_WORDS]
+
+    def names_for(self, question: str) -> list[str]:
+        """The operators behind the ways of asking that `question` holds (nearly) all words of, likeliest first."""
+        said = [term for term in question_terms(question) if not is_operator_name(term)]
+        names = [name for answer in self._held("asked", said, LEAST_SHARE) for name in answer.split()]
+        return list(dict.fromkeys(names))[:MOST_NAMES]
+
+    def _fill(self, name: str, rows: Iterable[tuple[str, str, list[str]]]) -> None:
+        self._connection.execute(_TABLE.format(name=name))
+        self._connection.executemany(
+            f"INSERT INTO {name} VALUES (?, ?, ?)",
+            ((" ".join(words), answer, len(words)) for _phrase, answer, words in rows if words),
+        )
+
+    def _held(self, name: str, said: list[str], share: float) -> Iterator[str]:
+        """The answers of the phrases of which the words `said` hold at least `share`, best match first."""
+        if not said:
+            return
+        any_of = " OR ".join(f'"{word}"' for word in said)
+        for answer, words, marked in self._connection.execute(_FOUND.format(name=name, mark=_MARK), (any_of,)):
+            if marked.count(_MARK) >= share * words:
+                yield answer
+
+
+@cache
+def manual_thesaurus() -> Thesaurus:
+    """The thesaurus of our own rings, graphs and manual, whatever folder is searched."""
+    rings = [*read_rings(RINGS_FILE.read_text(encoding="utf-8")), *_graph_rings(GRAPHS_DIR)]
+    return Thesaurus(rings, ways_of_asking(chunk_folder(KNOWLEDGE_DIR)))
+
+
+def read_rings(text: str) -> list[tuple[str, ...]]:
+    """One ring a line, its members separated by commas; `#` begins a remark."""
+    lines = (line.strip() for line in text.splitlines())
+    return [tuple(part.strip() for part in line.split(",")) for line in lines if line and not line.startswith("#")]
+
+
+def ways_of_asking(chunks: Iterable[Chunk]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The ways of asking that the sections list, each with the operators of the section."""
+    for chunk in chunks:
+        names = _names_of(chunk)
+        for phrase in (chunk.heading, *synonyms(chunk.text)):
+            yield phrase, names
+
+
+def _names_of(chunk: Chunk) -> tuple[str, ...]:
+    """The operator a section is about, or those that its first program calls."""
+    own = [word for word in re.findall(r"\w+", chunk.heading) if is_operator_name(word)]
+    if own:
+        return tuple(own)
+    programs = [text for text in _FENCE.findall(chunk.text) if "# wrong" not in text]
+    called = _CALLED.findall(programs[0]) if programs else []
+    return tuple(dict.fromkeys(name for name in called if name not in _EVERYWHERE))
+
+
+def _graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
+    """A name of a metadata graph with the synonyms that the graph gives it."""
+    for file in sorted(folder.glob("*.json")):
+        yield from _named_synonyms(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:
+    if isinstance(node, list):
+        for part in node:
+            yield from _named_synonyms(part)
+    elif isinstance(node, dict):
+        if isinstance(node.get("name"), str) and node.get("synonyms"):
+            yield (str(node["name"]).replace("_", " "), *map(str, node["synonyms"]))
+        for part in node.values():
+            yield from _named_synonyms(part)

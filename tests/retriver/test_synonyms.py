@@ -1,0 +1,108 @@
+"""What a question is taken to mean: rings of words, and operators behind ways of asking."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retriver.chunks import chunk_markdown
+from retriver.index import synonyms
+from retriver.synonyms import (
+    MOST_NAMES,
+    MOST_WORDS,
+    RINGS_FILE,
+    Thesaurus,
+    manual_thesaurus,
+    read_rings,
+    ways_of_asking,
+)
+
+COOKBOOK = """\
+# Cookbook
+
+## Ten equal groups
+
+Also asked as: deciles, split customers into buckets, ntile.
+
+```python
+# wrong: no such thing
+result = customers.CALCULATE(x=NTILE(10))
+```
+
+```python
+result = customers.CALCULATE(name, group=PERCENTILE(by=balance.ASC(), n_buckets=10)).ORDER_BY(name)
+```
+
+## RELSUM
+
+Also asked as: share of the whole.
+
+A sum beside every row.
+
+## Plain talk
+
+Nothing to see.
+"""
+
+
+@pytest.fixture
+def thesaurus() -> Thesaurus:
+    rings = [("customer", "client", "account holder"), ("previous", "prior")]
+    return Thesaurus(rings, ways_of_asking(chunk_markdown(COOKBOOK, "c.md")))
+
+
+def test_a_section_lists_other_ways_of_asking() -> None:
+    assert synonyms("First.\n\nAlso asked as: one thing, another, .\n\nLast.") == ["one thing", "another"]
+    assert synonyms("Also asked as nothing in particular") == []
+
+
+def test_ways_of_asking_lead_to_operators() -> None:
+    asked = dict(ways_of_asking(chunk_markdown(COOKBOOK, "c.md")))
+    assert asked["deciles"] == asked["Ten equal groups"] == ("PERCENTILE",)  # not of the wrong program
+    assert asked["share of the whole"] == asked["RELSUM"] == ("RELSUM",)
+    assert asked["Plain talk"] == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("Split our customers into five buckets!", ["PERCENTILE"]),  # all words of a phrase, by their stems
+        ("which decile is a client in", ["PERCENTILE"]),
+        ("share of the whole, please", ["RELSUM"]),
+        ("split the bill", []),  # one of three words is not the phrase
+        ("NTILE", []),  # an operator's name stands for itself
+        ("", []),
+    ],
+)
+def test_names_for_a_question(thesaurus: Thesaurus, question: str, names: list[str]) -> None:
+    assert thesaurus.names_for(question) == names
+
+
+def test_others_of_a_ring(thesaurus: Thesaurus) -> None:
+    assert thesaurus.others("our Clients") == ["customer", "client", "account holder"]
+    assert thesaurus.others("the account holders of the prior year") == [
+        "customer", "client", "account holder", "previous", "prior",
+    ]  # fmt: skip
+    assert thesaurus.others("an account") == []  # half a phrase
+    assert thesaurus.others("?") == []
+
+
+@given(st.text())
+def test_any_text_is_a_question(text: str) -> None:
+    assert len(manual_thesaurus().names_for(text)) <= MOST_NAMES
+    assert len(manual_thesaurus().others(text)) <= MOST_WORDS
+
+
+def test_rings_are_words_of_one_meaning() -> None:
+    assert read_rings("# remark\n\na, b c ,d\n") == [("a", "b c", "d")]
+    rings = read_rings(RINGS_FILE.read_text(encoding="utf-8"))
+    assert len(rings) > 60
+    for ring in rings:
+        assert len(ring) >= 2
+        assert len(set(ring)) == len(ring)
+        assert all(ring)
+
+
+def test_the_graphs_synonyms_count_too() -> None:
+    assert "investors" in manual_thesaurus().others("customers")
