@@ -28,6 +28,7 @@ from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import LANGUAGE_COLUMNS, QuestionFiles
 from utils.core.settings import load_settings
 from utils.core.summary import exit_code, print_counts
+from utils.databases.catalog import built_in_entries
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider, rows_at_once
 from utils.gemini.rows import run_rows
 
@@ -40,8 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/basic_questions.csv)")
     parser.add_argument(
         "--provider",
-        choices=("corpus", "gemini"),
-        help="who writes: the manual's own words, or Gemini (default: gemini when a key is set)",
+        choices=("corpus", "gemini", "r2r"),
+        help="who writes: the manual's own words, Gemini, or an R2R server (default: gemini when a key is set)",
     )
     parser.add_argument("--output-md", type=Path, metavar="FILE", help="also write the answers as Markdown to read")
     add_retrieval_arguments(parser)
@@ -81,7 +82,11 @@ def main(argv: list[str] | None = None) -> int:
 async def _answer_all(
     args: argparse.Namespace, provider: str, rows: QuestionFiles, output: Path, run_name: str
 ) -> None:
-    async with open_grounder(args, provider, load_settings(), version("pydough"), run_name) as (grounder, engine):
+    entries = built_in_entries(WorkDir(args.work_dir))
+    async with open_grounder(args, provider, load_settings(), entries, version("pydough"), run_name) as (
+        grounder,
+        engine,
+    ):
         with whole_file(output) as stream, Progress("answers", len(rows)) as progress:
             async for _index, answer in run_rows(rows, grounder.answer, rows_at_once(args), engine=engine):
                 stream.write(to_line(answer))

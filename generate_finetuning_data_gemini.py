@@ -21,8 +21,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, documents, retrieval_state
-from retriver.backend import open_retriever
+from retriver.arguments import add_retrieval_arguments, documents, retrieval_state, retriever_from
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
@@ -91,8 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         target=args.target_accepted,
     )
     if args.dry_run:
-        retriever = open_retriever(args.backend, args.docs, work.cache, app_settings, args.search)
-        found = forecast(plan, retriever, work.ledger, endpoint_name(args.base_url))
+        found = forecast(plan, retriever_from(args, app_settings), work.ledger, endpoint_name(args.base_url))
         print(in_full(found, plan.generation, Prices(args.prices), args.max_cost_usd))
         return ExitCode.DONE
     inputs = [*files, documented, *documents(args.docs), *input_files(entries, rows.databases)]

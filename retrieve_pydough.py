@@ -46,8 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/*.csv but the basic questions)")
     parser.add_argument(
         "--provider",
-        choices=("corpus", "gemini"),
-        help="who writes the documentation: the manual's own words, or Gemini (default: gemini when a key is set)",
+        choices=("corpus", "gemini", "r2r"),
+        help="who writes the documentation: the manual's own words, Gemini, or R2R (default: gemini when a key is set)",
     )
     parser.add_argument(
         "--output-md", type=Path, metavar="FILE", help="also write the documentation as Markdown to read"
@@ -117,13 +117,17 @@ async def _document_all(
     work = WorkDir(args.work_dir)
     with Prover(args.workers, args.timeout, args.memory_mb, work.cache) as prover:
         corpus = CorpusProver(prover, entries, pydough_version, settings_from(args))
-        async with open_grounder(args, provider, load_settings(), pydough_version, run_name) as (grounder, engine):
+        async with open_grounder(args, provider, load_settings(), entries, pydough_version, run_name) as (
+            grounder,
+            engine,
+        ):
 
             async def document(row: QuestionRow) -> Example:
                 example = await corpus.prove(row)
                 if not example.accepted:
                     return example
-                return await grounder.document(example, graph_names(corpus.entry(row.question)))
+                entry = corpus.entry(row.question)
+                return await grounder.document(example, graph_names(entry), entry)
 
             with whole_file(output) as stream, Progress("documentation", len(rows)) as progress:
                 async for _index, example in run_rows(rows, document, rows_at_once(args), engine=engine):

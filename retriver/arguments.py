@@ -6,14 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from retriver.backend import BACKENDS
+from retriver.backend import BACKENDS, Retriever, open_retriever
 from retriver.embedded import SEARCH_MODES, default_mode
 from utils.core.console import UserError
-from utils.core.paths import KNOWLEDGE_DIR
+from utils.core.paths import KNOWLEDGE_DIR, WorkDir
+from utils.core.settings import Settings
 
 
 def add_retrieval_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --docs, --backend and --search."""
+    """Add --docs, --backend, --search and --search-settings."""
     add = parser.add_argument_group("retrieval").add_argument
     add("--docs", type=Path, default=KNOWLEDGE_DIR, help="folder of Markdown files to search (default: our manual)")
     add("--backend", choices=BACKENDS, default="embedded", help="embedded index or an R2R server (default %(default)s)")
@@ -23,11 +24,35 @@ def add_retrieval_arguments(parser: argparse.ArgumentParser) -> None:
         default=default_mode(),
         help="embedded index: by words, by meaning, or both (default: hybrid after `make semantic`, else keywords)",
     )
+    add(
+        "--search-settings",
+        metavar="FILE_OR_JSON",
+        help="R2R: its search settings, such as '{\"use_hybrid_search\": true}' (default: semantic search)",
+    )
+
+
+def search_settings(args: argparse.Namespace) -> dict[str, Any] | None:
+    """R2R's settings that `--search-settings` names, checked; None without the flag. Raises UserError."""
+    if args.search_settings is None:
+        return None
+    if args.backend != "r2r":
+        raise UserError("--search-settings: for R2R only; add --backend r2r, or see --search for the embedded index")
+    from retriver.r2r_settings import read_search_settings  # loads the R2R client
+
+    return read_search_settings(args.search_settings)
+
+
+def retriever_from(args: argparse.Namespace, settings: Settings) -> Retriever:
+    """The retriever that the flags choose, `--work-dir` among them; an embedded index is built where it is stale."""
+    cache = WorkDir(args.work_dir).cache
+    return open_retriever(args.backend, args.docs, cache, settings, args.search, search_settings(args))
 
 
 def retrieval_state(args: argparse.Namespace) -> dict[str, Any]:
     """What of these flags decides the passages that are found, beside the documents."""
-    return {"backend": args.backend, **({"search": args.search} if args.backend == "embedded" else {})}
+    if args.backend == "embedded":
+        return {"backend": args.backend, "search": args.search}
+    return {"backend": args.backend, "search_settings": search_settings(args)}
 
 
 def documents(docs: Path) -> list[Path]:

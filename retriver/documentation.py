@@ -1,8 +1,9 @@
-"""Documentation made of passages: choosing them, putting them together, asking a model, checking what it wrote."""
+"""Documentation made of passages: choosing them, putting them together, asking a model for more."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from retriver.backend import Retriever
 from retriver.chunks import PATH_SEPARATOR
@@ -14,10 +15,6 @@ IS_HEADING = 4  # a term's own section explains it,
 NAMED_IN_HEADING = 3  # one whose heading names it explains a part,
 NAMED_IN_TEXT = 1  # one that mentions it may
 
-_FENCED_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
-_INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)*?(?<!`)\1(?!`)", re.DOTALL)
-_CITATION = re.compile(r"\[(\d+(?:\s*[,;\u2013-]\s*\d+)*)\](?!\()")
-_OPERATOR_CALL = re.compile(r"(?<!\w)([A-Z][A-Z0-9_]*[A-Z0-9])\((?!e?s\))")
 
 _PROMPT = """\
 You write reference documentation for PyDough, a Python DSL for analytics. Write about this:
@@ -41,14 +38,18 @@ Rules:
 """
 
 
-def passages_for_terms(retriever: Retriever, terms: list[str], limit: int) -> list[Passage]:
+def passages_for_terms(
+    retriever: Retriever, terms: list[str], limit: int, refused: Collection[str] = ()
+) -> list[Passage]:
     """At most `limit` passages that together cover as many of `terms` as possible, best first, none twice.
+
+    Passages whose ids are among the `refused` are not taken.
 
     Greedy maximum coverage (Nemhauser, Wolsey, Fisher 1978): each step takes the passage that adds most,
     where a term counts more in the passage's heading than in its text. Passages that add nothing are left
     out, so there may be fewer than `limit`.
     """
-    candidates = _candidates(retriever, terms, limit)
+    candidates = [found for found in _candidates(retriever, terms, limit) if found.passage_id not in refused]
     strengths = {passage.passage_id: [_strength(term, passage) for term in terms] for passage in candidates}
     covered = [0] * len(terms)
     chosen: list[Passage] = []
@@ -64,6 +65,16 @@ def passages_for_terms(retriever: Retriever, terms: list[str], limit: int) -> li
         candidates.remove(best)
         covered = [max(pair) for pair in zip(strengths[best.passage_id], covered, strict=True)]
     return chosen
+
+
+def in_order_of_terms(passages: list[Passage], terms: list[str]) -> list[Passage]:
+    """`passages` in the order in which `terms` come that they explain, so that they read along with a program."""
+
+    def place(passage: Passage) -> int:
+        strengths = [_strength(term, passage) for term in terms]
+        return strengths.index(max(strengths)) if any(strengths) else len(terms)
+
+    return sorted(passages, key=place)
 
 
 def extractive_documentation(title: str, passages: list[Passage]) -> str:
@@ -87,32 +98,6 @@ def create_rag_prompt(subject: str, terms: list[str], passages: list[Passage]) -
         terms="\n".join(f"- `{term}`" for term in terms) or "- whatever the subject needs",
         passages="\n\n".join(numbered) or "(none)",
     )
-
-
-def unknown_citations(text: str, passages: list[Passage]) -> list[int]:
-    """Numbers that `text` cites in square brackets, outside code, and that no passage has."""
-    return sorted({number for number in _citations(text) if not 1 <= number <= len(passages)})
-
-
-def ungrounded_names(text: str, passages: list[Passage]) -> list[str]:
-    """Operators called in `text`, such as `BACK(`, in prose or code, that no passage mentions; sorted."""
-    called = set(_OPERATOR_CALL.findall(text))
-    known = set(re.findall(r"\w+", "\n".join(f"{passage.path}\n{passage.text}" for passage in passages)))
-    return sorted(called - known)
-
-
-def grounding_problems(text: str, passages: list[Passage]) -> list[str]:
-    """Why `text`, written by a model from `passages`, must not be stored; empty if nothing speaks against it."""
-    problems = []
-    if not text.strip():
-        return ["the text is empty"]
-    if not _citations(text):
-        problems.append("no passage is cited; every statement needs a number such as [1]")
-    if unknown := unknown_citations(text, passages):
-        problems.append(f"cited but not among the passages: {', '.join(f'[{number}]' for number in unknown)}")
-    if names := ungrounded_names(text, passages):
-        problems.append(f"named but in no passage: {', '.join(names)}")
-    return problems
 
 
 def _candidates(retriever: Retriever, terms: list[str], limit: int) -> list[Passage]:
@@ -145,8 +130,3 @@ def _mention(term: str) -> re.Pattern[str]:
     if term[:1].isidentifier():
         return re.compile(rf"(?<!\w){re.escape(term)}")
     return re.compile(rf"(?<![^\s`]){re.escape(term)}(?![^\s`])")  # `**` and a ** b, but not **bold**
-
-
-def _citations(text: str) -> list[int]:
-    prose = _INLINE_CODE.sub(" ", _FENCED_CODE.sub(" ", text))
-    return [int(number) for found in _CITATION.finditer(prose) for number in re.findall(r"\d+", found[1])]

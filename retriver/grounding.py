@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
 from retriver.backend import Retriever
-from retriver.documentation import extractive_documentation, passages_for_terms
-from retriver.writing import GroundedWriter, Written
+from retriver.documentation import extractive_documentation, in_order_of_terms, passages_for_terms
+from retriver.gate import Gate
+from retriver.synonyms import manual_thesaurus
+from retriver.writing import Written
 from utils.core.console import UserError
 from utils.core.questions import QuestionRow
 from utils.core.records import Answer, Example, Passage
+from utils.databases.catalog import DatabaseEntry
 from utils.programs.terms import key_terms
 
-PASSAGES_TO_QUOTE = 2  # an answer of the manual's own words is read as it stands
+PASSAGES_TO_QUOTE = 3  # an answer of the manual's own words is read as it stands
 PASSAGES_TO_WRITE_FROM = 4
-PASSAGES_AN_EXAMPLE = 6
+PASSAGES_AN_EXAMPLE = 16  # a program of more operators than that leaves some to their mention in other sections
+ROUNDS = 3  # of taking other passages in the place of those that do not pass the gate
 EXTRACTIVE = "extractive"
+
+
+class Writer(Protocol):
+    """Whoever writes a text from passages, and lets the gate read it."""
+
+    async def write(
+        self, subject: str, terms: list[str], passages: list[Passage], entry: DatabaseEntry | None
+    ) -> Written:
+        """A text about `subject` that explains `terms` from `passages`, or why there is none."""
+        ...
 
 
 class Grounder:
@@ -24,9 +40,10 @@ class Grounder:
     `undocumented` counts the examples for which a service gave nothing: another run may get them.
     """
 
-    def __init__(self, retriever: Retriever, writer: GroundedWriter | None, pydough_version: str) -> None:
+    def __init__(self, retriever: Retriever, writer: Writer | None, gate: Gate, pydough_version: str) -> None:
         self._retriever = retriever
         self._writer = writer
+        self._gate = gate
         self._pydough_version = pydough_version
         self.undocumented = 0
 
@@ -44,52 +61,97 @@ class Grounder:
         )
         if row.problem:
             return blank
+        limit = PASSAGES_TO_QUOTE if self._writer is None else PASSAGES_TO_WRITE_FROM
+
+        def choose(refused: frozenset[str]) -> list[Passage]:
+            """What explains the sections and operators that the row is tagged with, else what its words find.
+
+            A model can pick from both.
+            """
+            named = passages_for_terms(self._retriever, question.tags, limit, refused) if question.tags else []
+            if named and self._writer is None:
+                return named
+            asked = self._retriever.search(question.question, limit + len(refused))
+            distinct = {passage.passage_id: passage for passage in [*named, *asked]}
+            return [passage for passage in distinct.values() if passage.passage_id not in refused][:limit]
+
         try:
-            passages = await asyncio.to_thread(self._passages_for_question, question.question, question.tags)
+            passages, refusals = await self._sound(choose)
         except UserError as error:
             return blank.model_copy(update={"status": "error", "detail": str(error)})
         if not passages:
-            return blank.model_copy(update={"status": "no_passages", "detail": "nothing in the manual matches"})
-        written = await self._text(question.question, question.tags, passages)
+            detail = "; ".join(refusals) or "nothing in the manual matches"
+            return blank.model_copy(update={"status": "no_passages", "detail": detail})
+        names = await asyncio.to_thread(manual_thesaurus().names_for, question.question)
+        terms = list(dict.fromkeys([*question.tags, *names]))
+        written = await self._text(question.question, question.question, terms, passages)
         status = "error" if written.unanswered else "rejected" if written.problem else "answered"
         return blank.model_copy(
             update={
                 "status": status,
                 "detail": written.problem,
                 "answer": written.text,
-                "passages": passages,
+                "passages": passages if written.passages is None else written.passages,
                 "origin": written.origin,
             }
         )
 
-    async def document(self, example: Example, graph_names: frozenset[str]) -> Example:
+    async def document(self, example: Example, graph_names: frozenset[str], entry: DatabaseEntry) -> Example:
         """A proven example with its key terms, the passages that explain them, and documentation made of these."""
         terms = key_terms(example.program or "", graph_names)
         language = [term for term in terms if term not in graph_names]
+
+        def choose(refused: frozenset[str]) -> list[Passage]:
+            found = passages_for_terms(self._retriever, language, PASSAGES_AN_EXAMPLE, refused)
+            return in_order_of_terms(found, language)
+
         try:
-            passages = await asyncio.to_thread(passages_for_terms, self._retriever, language, PASSAGES_AN_EXAMPLE)
+            passages, refusals = await self._sound(choose, entry)
         except UserError as error:
             self.undocumented += 1
             return example.model_copy(update={"key_terms": terms, "detail": f"no documentation: {error}"})
+        if not passages:
+            detail = f"no documentation: {'; '.join(refusals) or 'nothing in the manual matches'}"
+            return example.model_copy(update={"key_terms": terms, "detail": detail})
         subject = f"{example.asked}\n\n```python\n{example.program}\n```"
-        written = await self._text(example.question, language, passages, subject)
+        written = await self._text(example.question, subject, language, passages, entry)
         self.undocumented += written.unanswered
-        detail = f"no documentation: {written.problem}" if written.problem else ""
         return example.model_copy(
-            update={"key_terms": terms, "passages": passages, "documentation": written.text, "detail": detail}
+            update={
+                "key_terms": terms,
+                "passages": passages if written.passages is None else written.passages,
+                "documentation": written.text,
+                "detail": f"no documentation: {written.problem}" if written.problem else "",
+            }
         )
 
-    def _passages_for_question(self, question: str, tags: list[str]) -> list[Passage]:
-        """What explains the sections and operators that the row is tagged with, then what its own words find."""
-        limit = PASSAGES_TO_QUOTE if self._writer is None else PASSAGES_TO_WRITE_FROM
-        named = passages_for_terms(self._retriever, tags, limit) if tags else []
-        asked = self._retriever.search(question, limit)
-        distinct = {passage.passage_id: passage for passage in [*named, *asked]}
-        return list(distinct.values())[:limit]
+    async def _sound(
+        self, choose: Callable[[frozenset[str]], list[Passage]], entry: DatabaseEntry | None = None
+    ) -> tuple[list[Passage], list[str]]:
+        """Passages that pass the gate, others taken for those that do not, and why those were refused."""
+        refused: dict[str, str] = {}
+        passages: list[Passage] = []
+        for _ in range(ROUNDS):
+            passages = await asyncio.to_thread(choose, frozenset(refused))
+            read = [self._gate.problems(passage.text, [], cited=False, entry=entry) for passage in passages]
+            bad = {
+                passage.passage_id: f"{passage.path}: {problems[0]}"
+                for passage, problems in zip(passages, await asyncio.gather(*read), strict=True)
+                if problems
+            }
+            if not bad:
+                break
+            refused |= bad
+        return [passage for passage in passages if passage.passage_id not in refused], list(refused.values())
 
-    async def _text(self, title: str, terms: list[str], passages: list[Passage], subject: str | None = None) -> Written:
-        if not passages:
-            return Written(problem="nothing in the manual matches")
+    async def _text(
+        self,
+        title: str,
+        subject: str,
+        terms: list[str],
+        passages: list[Passage],
+        entry: DatabaseEntry | None = None,
+    ) -> Written:
         if self._writer is None:
             return Written(extractive_documentation(title, passages).strip(), EXTRACTIVE)
-        return await self._writer.write(subject or title, terms, passages)
+        return await self._writer.write(subject, terms, passages, entry)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 from retriver.backend import Retriever
 from retriver.r2r_errors import R2RError
+from retriver.r2r_rag import RagAnswer
 from utils.core.records import Passage
 from utils.gemini.faults import Fault
 from utils.gemini.pacing import Pacer
+
+Answer = TypeVar("Answer")
 
 
 class PacedRetriever:
@@ -21,7 +26,14 @@ class PacedRetriever:
 
     def search(self, query: str, limit: int) -> list[Passage]:
         """As `Retriever.search`; call it from another thread than the loop's."""
-        attempt = self._pacer.run(lambda: asyncio.to_thread(self._inner.search, query, limit), _classify)
+        return self._run(lambda: self._inner.search(query, limit))
+
+    def rag(self, question: str, limit: int, terms: list[str]) -> RagAnswer:
+        """As `R2RRetriever.rag`; call it from another thread than the loop's."""
+        return self._run(lambda: self._inner.rag(question, limit, terms))  # type: ignore[attr-defined]
+
+    def _run(self, request: Callable[[], Answer]) -> Answer:
+        attempt = self._pacer.run(lambda: asyncio.to_thread(request), _classify)
         return asyncio.run_coroutine_threadsafe(attempt, self._loop).result()
 
 

@@ -9,20 +9,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments
-from retriver.backend import open_retriever
+from retriver.arguments import add_retrieval_arguments, retriever_from
 from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, run_script
 from utils.core.jsonl import to_line
-from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
+from utils.core.paths import DEFAULT_WORK_DIR
 from utils.core.settings import load_settings
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = _parser().parse_args(argv)
-    cache = WorkDir(arguments.work_dir).cache
-    retriever = open_retriever(arguments.backend, arguments.docs, cache, load_settings(), arguments.search)
+    retriever = retriever_from(arguments, load_settings())
     for passage in retriever.search(arguments.query, arguments.k):
         shown = {
             "passage_id": passage.passage_id,

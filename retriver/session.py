@@ -1,25 +1,30 @@
-"""Open what stages 1 and 2 need: the retriever, and with a model the engine that writes."""
+"""Open what stages 1 and 2 need: the retriever, the gate, and with a model whoever writes."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
-from retriver.backend import Retriever, open_retriever
+from retriver.arguments import retriever_from
+from retriver.backend import Retriever
+from retriver.gate import CACHE_NAME, Gate
 from retriver.grounding import Grounder
-from retriver.writing import GroundedWriter
+from retriver.writing import GroundedWriter, R2RWriter
+from utils.core.console import UserError
 from utils.core.paths import WorkDir
 from utils.core.settings import Settings
+from utils.databases.catalog import DatabaseEntry
 from utils.gemini.arguments import engine_from
 from utils.gemini.engine import GeminiEngine
 from utils.gemini.pacing import Pacer
+from utils.programs.compiler import ProgramCompiler
 
 
 def paced_retriever(args: argparse.Namespace, settings: Settings) -> Retriever:
     """The retriever that the flags choose; requests to a server go through a pacer of the running loop."""
-    retriever = open_retriever(args.backend, args.docs, WorkDir(args.work_dir).cache, settings, args.search)
+    retriever = retriever_from(args, settings)
     if args.backend == "embedded":
         return retriever
     from retriver.paced import PacedRetriever  # loads the R2R client
@@ -28,19 +33,39 @@ def paced_retriever(args: argparse.Namespace, settings: Settings) -> Retriever:
     return PacedRetriever(retriever, pacer, asyncio.get_running_loop())
 
 
+@contextmanager
+def open_gate(entries: Mapping[str, DatabaseEntry], work: WorkDir) -> Iterator[Gate]:
+    """A gate for documentation about the databases `entries`, with a compiler of its own."""
+    with ProgramCompiler() as compiler, Gate(compiler, entries, work.cache / CACHE_NAME) as gate:
+        yield gate
+
+
 @asynccontextmanager
 async def open_grounder(
-    args: argparse.Namespace, provider: str, settings: Settings, pydough_version: str, run_name: str
+    args: argparse.Namespace,
+    provider: str,
+    settings: Settings,
+    entries: Mapping[str, DatabaseEntry],
+    pydough_version: str,
+    run_name: str,
 ) -> AsyncIterator[tuple[Grounder, GeminiEngine | None]]:
-    """A grounder as the flags say, and the engine it writes with (None without a model).
+    """A grounder as the flags say, and the engine it writes with (None without Gemini).
 
-    `run_name` is a content hash of what the run is to do: a run that was stopped is taken up by its name.
+    `entries` are the databases on whose graphs the code of documentation may compile. `run_name` is a content hash
+    of what the run is to do: a run that was stopped is taken up by its name. Raises UserError where R2R is to write
+    and is not searched.
     """
+    if provider == "r2r" and args.backend != "r2r":
+        raise UserError("--provider r2r: R2R writes from what it holds itself; add --backend r2r")
     retriever = paced_retriever(args, settings)
-    if provider != "gemini":
-        yield Grounder(retriever, None, pydough_version), None
-        return
-    async with engine_from(args, settings, WorkDir(args.work_dir)) as engine:
-        engine.begin_run(run_name)
-        yield Grounder(retriever, GroundedWriter(engine, args.model), pydough_version), engine
-        engine.finish_run()
+    async with AsyncExitStack() as stack:
+        gate = stack.enter_context(open_gate(entries, WorkDir(args.work_dir)))
+        if provider == "corpus":
+            yield Grounder(retriever, None, gate, pydough_version), None
+        elif provider == "r2r":
+            yield Grounder(retriever, R2RWriter(retriever, gate), gate, pydough_version), None  # type: ignore[arg-type]
+        else:
+            engine = await stack.enter_async_context(engine_from(args, settings, WorkDir(args.work_dir)))
+            engine.begin_run(run_name)
+            yield Grounder(retriever, GroundedWriter(engine, args.model, gate), gate, pydough_version), engine
+            engine.finish_run()

@@ -11,8 +11,9 @@ import pytest
 from google.genai import types
 from google.genai.errors import ClientError
 
-from retriver.documentation import create_rag_prompt, grounding_problems
+from retriver.documentation import create_rag_prompt
 from retriver.embedded import open_index
+from retriver.gate import grounding_problems
 from tests.gemini.support import KEY, WITH_KEY, call, engine_on
 from tests.loopback import try_it
 from tests.loopback.corpus_model import CorpusModel, withheld, wrong_at_first

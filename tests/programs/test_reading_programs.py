@@ -136,7 +136,7 @@ def test_key_terms_are_operators_telling_arguments_symbols_and_the_graphs_names(
     terms = key_terms(program, {"customers", "orders", "lines", "name"})
     assert set(terms) == {
         *("range_collection", "CALCULATE", "ASC", "RANKING", "WHERE", "HAS"),
-        *("by=", "per=", "na_pos=", "**", "slicing", "&", "~"),
+        *("by=", "per=", "na_pos=", "**", "slicing", "&", "~", ">"),
         *("customers", "orders", "name"),
     }
     assert len(terms) == len(set(terms))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from retriver.chunks import chunk_folder
-from retriver.documentation import grounding_problems
+from retriver.gate import grounding_problems
 from retriver.local_models import NoModelError, quoted_answer
 from retriver.r2r_backend import R2RRetriever
 from retriver.r2r_errors import R2RError

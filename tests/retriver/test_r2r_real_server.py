@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from retriver.chunks import Chunk, chunk_folder, chunk_markdown
-from retriver.documentation import grounding_problems
+from retriver.gate import grounding_problems
 from retriver.r2r_backend import IngestCounts, R2RRetriever
 from retriver.r2r_errors import R2RError
 from retriver.r2r_settings import parsed_search_settings

@@ -1,4 +1,4 @@
-"""Choosing passages for terms, and the gate on what a model wrote from them."""
+"""Choosing passages for terms, their order, and the prompt that is made of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import pytest
 from retriver.documentation import (
     create_rag_prompt,
     extractive_documentation,
-    grounding_problems,
+    in_order_of_terms,
     passages_for_terms,
-    ungrounded_names,
-    unknown_citations,
 )
 from retriver.embedded import EmbeddedIndex, open_index
 from utils.core.records import Passage
@@ -96,40 +94,14 @@ def test_the_prompt_names_terms_and_numbers_passages() -> None:
     assert "[2] methods.md > TOP_K" in prompt
 
 
-@pytest.mark.parametrize(
-    ("text", "unknown"),
-    [
-        ("Right [1], and [2][1].", []),
-        ("Wrong [3]. Also [0], [1, 7] and [2-4].", [0, 3, 4, 7]),
-        ("Slices are code: `name[5]`, ``x[6]``\n\n```python\nname[7]\n```\n\nand [8]", [8]),
-        ("A link [9](http://x) and a stray ` then [5].\n\nMore ` [4]", [4, 5]),
-        ("~~~\ncode never closed [5]", []),
-    ],
-)
-def test_unknown_citations(text: str, unknown: list[int]) -> None:
-    assert unknown_citations(text, PASSAGES) == unknown
+def test_passages_read_along_with_the_terms() -> None:
+    assert in_order_of_terms(PASSAGES, ["TOP_K", "RANKING"]) == PASSAGES[::-1]
+    assert in_order_of_terms(PASSAGES, ["RANKING", "TOP_K"]) == PASSAGES
+    assert in_order_of_terms(PASSAGES, ["TOP_K"]) == PASSAGES[::-1]  # what explains none comes last
 
 
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("Use `orders.TOP_K(3)` or RANKING(by=x).", []),
-        ("`BACK(1)` goes up.\n\n```python\nx.PARTITION(a, by=b).TOP_K(1)\n```", ["BACK", "PARTITION"]),
-        ("`RANK(x)` is not RANKING", ["RANK"]),
-        ("KPI(s) and SQL (the language), NULL", []),
-    ],
-)
-def test_ungrounded_names(text: str, names: list[str]) -> None:
-    assert ungrounded_names(text, PASSAGES) == names
-
-
-def test_the_gate_tells_all_reasons() -> None:
-    assert grounding_problems("It ranks, see `RANKING(by=x)` [1].", PASSAGES) == []
-    assert grounding_problems("   ", PASSAGES) == ["the text is empty"]
-    assert grounding_problems("It ranks.", PASSAGES) == [
-        "no passage is cited; every statement needs a number such as [1]"
-    ]
-    assert grounding_problems("`BACK(2)` [4]", PASSAGES) == [
-        "cited but not among the passages: [4]",
-        "named but in no passage: BACK",
-    ]
+def test_refused_passages_are_not_taken(index: EmbeddedIndex) -> None:
+    (best,) = passages_for_terms(index, ["RELSUM"], limit=5)
+    assert best.passage_id not in {
+        passage.passage_id for passage in passages_for_terms(index, ["RELSUM"], 5, {best.passage_id})
+    }

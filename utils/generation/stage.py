@@ -7,8 +7,9 @@ import asyncio
 from contextlib import AbstractContextManager, AsyncExitStack
 
 from retriver.backend import Retriever
+from retriver.gate import Gate
 from retriver.grounding import Grounder
-from retriver.session import paced_retriever
+from retriver.session import open_gate, paced_retriever
 from utils.core.console import Exhausted, Progress
 from utils.core.jsonl import to_line, whole_file
 from utils.core.paths import WorkDir
@@ -50,7 +51,8 @@ async def generate_all(
             endpoint = endpoint_name(args.base_url)
             expected = await asyncio.to_thread(forecast, plan, retriever, work.ledger, endpoint, _PROMPTS_TO_ESTIMATE)
             print(f"Gemini: {in_brief(expected, plan.generation, Prices(args.prices))}", flush=True)
-        run = _Run(plan, prover, retriever, engine)
+        gate = stack.enter_context(open_gate(plan.entries, work))
+        run = _Run(plan, prover, retriever, gate, engine)
         with whole_file(plan.output) as stream, Progress("programs", len(plan.rows)) as progress:
             async for _index, example in run_rows(
                 enumerate(plan.rows), run.solve, rows_at_once(args), engine=run if engine else None
@@ -68,12 +70,14 @@ async def generate_all(
 class _Run:
     """One run over the rows. `spent` is the first reason why a row could not be asked for."""
 
-    def __init__(self, plan: StagePlan, prover: Prover, retriever: Retriever, engine: GeminiEngine | None) -> None:
+    def __init__(
+        self, plan: StagePlan, prover: Prover, retriever: Retriever, gate: Gate, engine: GeminiEngine | None
+    ) -> None:
         self._plan = plan
         self._engine = engine
         self._solved = plan.solved()
         self._corpus = CorpusProver(prover, plan.entries, plan.generation.pydough_version, plan.proof)
-        self._grounder = Grounder(retriever, None, plan.generation.pydough_version)
+        self._grounder = Grounder(retriever, None, gate, plan.generation.pydough_version)
         self._generator: Generator | None = None
         if engine is not None:
             pool = plan.pool(self._solved)
@@ -94,7 +98,8 @@ class _Run:
         if known is not None and known.program == example.program:
             shared = {"key_terms", "documentation", "passages", "detail"}
             return example.model_copy(update={name: getattr(known, name) for name in shared})
-        return await self._grounder.document(example, graph_names(self._corpus.entry(row.question)))
+        entry = self._corpus.entry(row.question)
+        return await self._grounder.document(example, graph_names(entry), entry)
 
     async def _ask(self, generator: Generator, index: int, row: QuestionRow) -> Example:
         if not await self._gate.may_ask(index):

@@ -27,7 +27,9 @@ _TELLING_ARGUMENTS = frozenset(
     ]
 )
 _SYMBOLS: dict[type[ast.AST], str] = {
-    ast.BitAnd: "&", ast.BitOr: "|", ast.Invert: "~", ast.Mod: "%", ast.Pow: "**", ast.Slice: "slicing",
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%", ast.Pow: "**",
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+    ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.Invert: "~", ast.Slice: "slicing",
 }  # fmt: skip
 
 

@@ -1,0 +1,120 @@
+"""Names that PyDough has not and forms it has dropped, and what only looks like one."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retriver.language_names import code_spans, installed_language, name_problems, without_code
+
+GRAPH = frozenset({"TPCH", "customers", "nations", "name"})
+
+
+def problems(
+    paragraph: str, values: frozenset[str] = frozenset(), functions: frozenset[str] = frozenset()
+) -> list[str]:
+    known = installed_language()
+    return name_problems(
+        paragraph, type(known)(known.operators, known.functions, known.settings, GRAPH), values, functions
+    )
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "name"),
+    [
+        ("Use BACK(1) to go up.", "BACK"),
+        ("Use `BACK(1).name` to go up.", "BACK"),
+        ("`MODE(x)` gives the most frequent.", "MODE"),
+        ("Then `GROUP_BY` follows.", "GROUP_BY"),
+        ("Two collections meet by `JOIN`.", "JOIN"),
+        ("Cut with `orders.LIMIT(5)`.", "LIMIT"),
+        ("Cut with `.LIMIT(5)`.", "LIMIT"),
+        ("Cut with `.LIMIT`.", "LIMIT"),
+        ("Cut with orders.LIMIT, then sort.", "LIMIT"),
+        ("`LIMIT()` cuts", "LIMIT"),
+        ("- a line\nwith `a` and ``MODE(`x`)``", "MODE"),
+        ("SQL is old. `MODE(x)` is new.", "MODE"),  # the exemption of SQL's names holds in its sentence only
+        ("There is no need to wait: call `BACK(1)`.", "BACK"),
+        ("BACK(1) does help; LIMIT does not exist.", "BACK"),
+        ("It compiles to SQL with `BACK(1)`.", "BACK"),
+    ],
+)
+def test_a_name_that_does_not_exist_is_found(paragraph: str, name: str) -> None:
+    assert [problem.split()[0] for problem in problems(paragraph)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "form"),
+    [
+        ("Write `customers(name=name)`.", "a collection"),
+        ("Write customers(name, total=COUNT(orders)) here.", "a collection"),
+        ("Old: `TPCH.customers(name=name)`.", "a collection"),
+        ("Old: `Customers(name=name)`.", "a collection"),
+        ('`PARTITION(customers, name="g", by=x)`', "PARTITION"),
+        ('`nations.PARTITION(customers.WHERE(x > 1), name="g", by=x)`', "PARTITION"),
+        ('`JOIN_STRINGS("-", x)`', "JOIN_STRINGS"),
+        ("`JOIN_STRINGS('-', LOWER(x))`", "JOIN_STRINGS"),
+        ("result = customers.WHERE(x)", "a program"),
+    ],
+)
+def test_a_form_that_is_gone_is_found(paragraph: str, form: str) -> None:
+    assert [problem for problem in problems(paragraph) if problem.startswith(form)] == problems(paragraph) != []
+
+
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "RANKING(by=x), `TOP_K`, `.CALCULATE(...)`, `x.DESC()` and `ASC`.",
+        "KPI(s) and SQL (the language), a NULL, USD and GDP.",
+        "`NULL`, `TPCH`, `MONDAY`, `division_by_zero=NULL`, `YYYY-MM-DD`.",
+        "SQL's `CASE WHEN x THEN 1 END`, `GROUP BY x`, `LEFT JOIN`.",
+        "It becomes SQL's `COALESCE(x, 0)` and a `JOIN`.",
+        "DuckDB has `UNNEST`.",
+        'The region \'ASIA\', `"BUILDING"`, `segment == "BUILDING"`.',
+        "`BACK(1).name` does not exist: use a CALCULATE.",
+        "`BACK`, `LIMIT` and `MODE(x)` do not exist.",
+        "There is no `GROUP_BY`; use PARTITION.",
+        "TOP_K instead of `.LIMIT(5)`.",
+        "`nations(name=name)` must be `nations.CALCULATE(name=name)`.",
+        '`PARTITION` is a method, `PARTITION(nations, name="g", by=x)` is refused.',
+        'PARTITION(name="g", by=x), `PARTITION("g", by=x)`, `PARTITION(name, by)`.',
+        'JOIN_STRINGS("-", x, y), `JOIN_STRINGS("-", ...)`, JOIN_STRINGS(delimiter, x).',
+        "`sorted(rows, key=len)`, `pd.DataFrame(data=x)`, `datetime.timedelta(days=3)`.",
+        "`range_collection(name=x)`, `pydough.to_df(x, columns=y)`, `to_sql(x, session=s)`.",
+        "if x(y == 1), f(x >= 2), (a=b), customers (a=b), name()",
+        "The `result` variable: result == 1",
+    ],
+)
+def test_no_false_alarm(paragraph: str) -> None:
+    assert problems(paragraph) == []
+
+
+def test_values_and_functions_of_the_text_itself() -> None:
+    assert problems("Asia is `ASIA`, see `percent(part=x)`.") != []
+    assert problems("Asia is `ASIA`, see `percent(part=x)`.", frozenset({"ASIA"}), frozenset({"percent"})) == []
+    assert problems("`ASIA(x)` is called.", frozenset({"ASIA"})) != []
+
+
+def test_inline_code_pairs_up_as_in_commonmark() -> None:
+    assert [content for *_, content in code_spans("a `b` ``c ` d`` ` e ``` f")] == ["b", "c ` d"]
+    assert without_code("[1] `[2]` [3]") == "[1]   [3]"
+    assert code_spans("`" * 7) == []
+
+
+@given(st.text(alphabet="`BACK(1) .,ax=", max_size=200))
+def test_a_name_before_any_text_is_found(text: str) -> None:
+    assert any(problem.startswith("MODE ") for problem in problems(f"Use MODE(x). {text}"))
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["`", "` ", "[", "(", "A", "A(", "a(", "a.", "a(b,", "a(b, ", "B(x) ", "`B` ", "`B`, ", ". ", "PARTITION(a", '"A',
+     'JOIN_STRINGS("', "BACK(1) and ", "def a "],
+)  # fmt: skip
+def test_a_long_paragraph_is_read_quickly(part: str) -> None:
+    started = time.perf_counter()
+    problems(part * (100_000 // len(part)))
+    assert time.perf_counter() - started < 5
