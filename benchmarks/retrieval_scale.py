@@ -52,7 +52,8 @@ def write_large_manual(folder: Path, chunks: int) -> None:
     folder.mkdir(parents=True)
     drawn = random.Random(SEED)
     ours = chunk_folder(KNOWLEDGE_DIR)
-    paragraphs = [part for chunk in ours for part in chunk.text.split("\n\n") if "```" not in part]
+    texts = [part for chunk in ours for part in chunk.text.split("\n\n")]
+    paragraphs = [part for part in texts if "```" not in part and not part.startswith("Also asked as:")]
     for first in range(0, chunks, SECTIONS_A_FILE):
         sections = [
             f"## {drawn.choice(ours).heading} {number}\n\n" + "\n\n".join(drawn.sample(paragraphs, 4))

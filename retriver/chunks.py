@@ -20,6 +20,7 @@ _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _FENCE_OPENS = re.compile(r"\s*(?:(`{3,})[^`]*|(~{3,}).*)$")
 # Link lists to the page's own sections and invisible marks: they name every operator and explain none
 _NAVIGATION = re.compile(r"\s*[-*+]\s+\[.*\]\(#[^)]*\)\s*$|\s*(?:(?:<!--.*?-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$")
+_ASKED = re.compile(r"\s*Also asked as:[ \t]*(.+?)\.?[ \t]*$")
 
 
 class Chunk(Record):
@@ -30,14 +31,16 @@ class Chunk(Record):
     path: str  # file and headings, such as "windows.md > Window functions > RANKING"
     heading: str  # the last heading of the path; the file name before the first one
     text: str
+    asked: list[str] = []  # other ways of asking for the section, for search only
 
 
 @dataclass
 class _Section:
-    """A heading's own lines, cut into blocks that must stay whole."""
+    """A heading's own lines, cut into blocks that must stay whole, and the ways of asking that it lists."""
 
     path: tuple[str, ...]
     blocks: list[list[str]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def add_line(self, line: str, starts_block: bool) -> None:
         if starts_block or not self.blocks:
@@ -61,7 +64,8 @@ def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
     """Cut one Markdown text; text before the first heading belongs to the file name alone.
 
     A heading without text of its own gives no chunk, it stands in the paths below it. Tables of
-    contents, HTML comments and anchors are left out.
+    contents, HTML comments and anchors are left out, but what follows "Also asked as:", in a line or
+    in a comment, is searched.
     """
     chunks = []
     occurrences: Counter[str] = Counter()
@@ -71,7 +75,16 @@ def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
         for part in section.texts():
             chunk_id = fingerprint(file_name, path, occurrences[path])[:16]
             occurrences[path] += 1
-            chunks.append(Chunk(chunk_id=chunk_id, file_name=file_name, path=path, heading=heading, text=part))
+            chunks.append(
+                Chunk(
+                    chunk_id=chunk_id,
+                    file_name=file_name,
+                    path=path,
+                    heading=heading,
+                    text=part,
+                    asked=section.asked,
+                )
+            )
     return chunks
 
 
@@ -117,9 +130,18 @@ def _sections(text: str) -> Iterator[_Section]:
             section = _Section(path=tuple(title for _, title in headings))
             after_blank = after_code = False
         elif not _NAVIGATION.match(line):
+            section.asked += _phrases(line)
             section.add_line(line, starts_block=after_blank)
             after_blank = after_code = False
+        else:
+            section.asked += _phrases(line.strip().removeprefix("<!--").removesuffix("-->"))
     yield section
+
+
+def _phrases(line: str) -> list[str]:
+    """The other ways of asking for a section that a line lists, separated by commas."""
+    found = _ASKED.match(line)
+    return [phrase for part in found[1].split(",") if (phrase := part.strip())] if found else []
 
 
 def _closing_fence(opening: str) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from retriver.encoder import Encoder
 
 SCHEMA_VERSION = 2
-ALSO_ASKED_AS = "Also asked as:"
 LEAD_CHARACTERS = 400
+SECTION, ASKED = "section", "asked"
 
 # `matched` holds no text of its own: what is shown comes from `chunks`, by the same rowid. A vector belongs to the
 # words it was made of, so that one made for an earlier state of the text is found again.
@@ -33,9 +33,9 @@ CREATE VIRTUAL TABLE matched USING fts5(
     heading, above, synonyms, text, content = '', tokenize = "porter unicode61 tokenchars '_'"
 );
 CREATE VIRTUAL TABLE words USING fts5vocab(matched, row);
-CREATE TABLE vectors (row INTEGER PRIMARY KEY, words_hash TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE VIRTUAL TABLE asked USING fts5(phrase, row UNINDEXED, tokenize = "porter unicode61 tokenchars '_'");
+CREATE TABLE vectors (row INTEGER NOT NULL, kind TEXT NOT NULL, words_hash TEXT NOT NULL, vector BLOB NOT NULL);
 """
-_SYNONYMS = re.compile(rf"^{re.escape(ALSO_ASKED_AS)}[ \t]*(.+?)\.?[ \t]*$", re.MULTILINE)
 
 
 class _About(NamedTuple):
@@ -72,12 +72,6 @@ def read_only(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
 
-def synonyms(text: str) -> list[str]:
-    """The other ways of asking for what a section explains, where it lists them behind ALSO_ASKED_AS."""
-    phrases = [phrase.strip() for line in _SYNONYMS.findall(text) for phrase in line.split(",")]
-    return [phrase for phrase in phrases if phrase]
-
-
 def _replace(chunks: list[Chunk], content: str, file: Path, encoder: Encoder | None) -> None:
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     os.close(handle)
@@ -104,12 +98,14 @@ def _write_words(connection: sqlite3.Connection, chunks: list[Chunk]) -> None:
     shown = ((row, chunk.chunk_id, chunk.path, chunk.text) for row, chunk in enumerate(chunks))
     connection.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?)", shown)
     searched = (
-        (row, *map(_searchable, _headings(chunk)), " ".join(synonyms(chunk.text)), chunk.text)
+        (row, *map(_searchable, _headings(chunk)), " ".join(chunk.asked), chunk.text)
         for row, chunk in enumerate(chunks)
     )
     connection.executemany(
         "INSERT INTO matched (rowid, heading, above, synonyms, text) VALUES (?, ?, ?, ?, ?)", searched
     )
+    asked = ((phrase, row) for row, chunk in enumerate(chunks) for phrase in chunk.asked)
+    connection.executemany("INSERT INTO asked VALUES (?, ?)", asked)
     connection.execute("INSERT INTO matched (matched) VALUES ('optimize')")
 
 
@@ -120,26 +116,31 @@ def _write_vectors(connection: sqlite3.Connection, chunks: list[Chunk], old: Pat
     """
     about = _about(old)
     maker = encoder.name if encoder else about.encoder if about else ""
-    words_of = {fingerprint(*words): words for words in map(_embedded_words, chunks)}
+    wanted = [(row, *each) for row, chunk in enumerate(chunks) for each in _embedded_words(chunk)]
+    words_of = {fingerprint(*words): words for _row, _kind, words in wanted}
     kept = _vectors_of(old, words_of) if about and about.encoder == maker else {}
     missing = [words_hash for words_hash in words_of if words_hash not in kept]
     if encoder and missing:
-        vectors = encoder.encode([part for words_hash in missing for part in words_of[words_hash]])
-        means = vectors.reshape(len(missing), 2, -1).mean(axis=1)
-        kept.update(zip(missing, (vector.astype("<f4").tobytes() for vector in means), strict=True))
-    hashes = enumerate(fingerprint(*_embedded_words(chunk)) for chunk in chunks)
-    rows = ((row, words_hash, kept[words_hash]) for row, words_hash in hashes if words_hash in kept)
-    connection.executemany("INSERT INTO vectors VALUES (?, ?, ?)", rows)
+        encoded = iter(encoder.encode([text for words_hash in missing for text in words_of[words_hash]]))
+        for words_hash in missing:
+            parts = [next(encoded) for _text in words_of[words_hash]]
+            kept[words_hash] = (sum(parts) / len(parts)).astype("<f4").tobytes()
+    hashed = ((row, kind, fingerprint(*words)) for row, kind, words in wanted)
+    rows = ((row, kind, words_hash, kept[words_hash]) for row, kind, words_hash in hashed if words_hash in kept)
+    connection.executemany("INSERT INTO vectors VALUES (?, ?, ?, ?)", rows)
     return maker
 
 
-def _embedded_words(chunk: Chunk) -> tuple[str, str]:
-    """What a chunk's vector is the mean of: its headings with what it says first, and with all of its text.
+def _embedded_words(chunk: Chunk) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The kind of each vector of a chunk, and the texts it is the mean of.
 
-    The model reads about a thousand characters, and what a section says first is what it is about.
+    SECTION: its headings with what it says first, and with all of its text; the model reads about a
+    thousand characters, and what a section says first is what it is about. ASKED: each other way of asking.
     """
     headings = chunk.path.split(PATH_SEPARATOR)[1:]
-    return "\n".join([*headings, chunk.text[:LEAD_CHARACTERS]]), "\n".join([*headings, chunk.text])
+    yield SECTION, ("\n".join([*headings, chunk.text[:LEAD_CHARACTERS]]), "\n".join([*headings, chunk.text]))
+    for phrase in chunk.asked:
+        yield ASKED, (phrase,)
 
 
 def _vectors_of(file: Path, wanted: Collection[str]) -> dict[str, bytes]:

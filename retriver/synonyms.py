@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 from retriver.chunks import Chunk, chunk_folder
-from retriver.index import synonyms
 from retriver.terms import is_operator_name, question_terms
 from utils.core.paths import GRAPHS_DIR, KNOWLEDGE_DIR
 
@@ -87,7 +86,7 @@ def ways_of_asking(chunks: Iterable[Chunk]) -> Iterator[tuple[str, tuple[str, ..
     """The ways of asking that the sections list, each with the operators of the section."""
     for chunk in chunks:
         names = _names_of(chunk)
-        for phrase in (chunk.heading, *synonyms(chunk.text)):
+        for phrase in (chunk.heading, *chunk.asked):
             yield phrase, names
 
 

@@ -12,10 +12,10 @@ MAX_TERMS = 64
 STOP_WORDS = frozenset(
     word
     for line in (
-        "a about again all also am an and any are as at be been being between both but by can cannot could",
-        "did display do does doing don done during find for from get give given had has have having here how",
-        "i if in into is isn it its just let like list make may me might mine must my need no not now",
-        "of on only or our out please pydough shall she should show so some such tell than that the their them",
+        "a about again also am an and are as at be been being but by can cannot could",
+        "did display do does doing don done during find for from get give given had has have here how",
+        "i if in into is isn it its just let like list make may me might mine must my need",
+        "of on only or our out please pydough shall she should show so some such tell that the their them",
         "then there these they this those to too us use used using very want was way we were what when where",
         "whether which while who whom whose why will with would write you your",
     )

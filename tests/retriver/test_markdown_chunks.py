@@ -142,3 +142,23 @@ def test_any_text_gives_chunks_with_distinct_ids(text: str) -> None:
     chunks = chunk_markdown(text, "f.md")
     assert len({chunk.chunk_id for chunk in chunks}) == len(chunks)
     assert all(chunk.text.strip() and chunk.path.startswith("f.md") for chunk in chunks)
+
+
+def test_other_ways_of_asking_are_listed_in_a_line_or_a_comment() -> None:
+    text = """\
+# A
+
+First.
+
+Also asked as: one thing, another, .
+
+<!-- Also asked as: hidden one, hidden two -->
+<!-- a remark -->
+# B
+
+Also asked as nothing in particular
+"""
+    first, second = chunk_markdown(text, "f.md")
+    assert first.asked == ["one thing", "another", "hidden one", "hidden two"]
+    assert "one thing" in first.text and "hidden" not in first.text
+    assert second.asked == []

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retriver.chunks import chunk_markdown
-from retriver.index import synonyms
 from retriver.synonyms import (
     MOST_NAMES,
     MOST_WORDS,
@@ -50,11 +49,6 @@ Nothing to see.
 def thesaurus() -> Thesaurus:
     rings = [("customer", "client", "account holder"), ("previous", "prior")]
     return Thesaurus(rings, ways_of_asking(chunk_markdown(COOKBOOK, "c.md")))
-
-
-def test_a_section_lists_other_ways_of_asking() -> None:
-    assert synonyms("First.\n\nAlso asked as: one thing, another, .\n\nLast.") == ["one thing", "another"]
-    assert synonyms("Also asked as nothing in particular") == []
 
 
 def test_ways_of_asking_lead_to_operators() -> None:
