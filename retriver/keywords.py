@@ -18,8 +18,8 @@ ASKED_SHARE = 0.3  # and for the nearest way of asking that a section lists
 
 # BM25 of a thousand rows takes a millisecond, so a large index is asked for the rarest words only
 SMALL = 6_000
-MOST_ROWS_OWN = 3_000
-MOST_ROWS_ADDED = 800
+MOST_ROWS_OWN = 2_000
+MOST_ROWS_ADDED = 500
 
 _RANKED = "SELECT rowid, -rank FROM matched WHERE matched MATCH ? AND rank MATCH ? ORDER BY rank LIMIT ?"
 _ASKED = "SELECT row, -rank FROM asked WHERE asked MATCH ? ORDER BY rank LIMIT ?"
