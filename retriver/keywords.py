@@ -72,7 +72,8 @@ class KeywordSearch:
         return f"({_any_of([*terms, *all_words(query)])}) AND ({wanted})"
 
     def _added(self, column: str, words: list[str]) -> str:
-        return f"{column}({_any_of(self._rarest(words, 'matched', MOST_ROWS_ADDED))})" if words else ""
+        rarest = self._rarest(words, "matched", MOST_ROWS_ADDED, at_least=0)
+        return f"{column}({_any_of(rarest)})" if rarest else ""
 
     def _ranked(self, expression: str, candidates: int) -> dict[int, float]:
         if not expression:
@@ -87,14 +88,14 @@ class KeywordSearch:
             nearest.setdefault(row, score)  # best first
         return nearest
 
-    def _rarest(self, words: list[str], table: str, most_rows: int) -> list[str]:
+    def _rarest(self, words: list[str], table: str, most_rows: int, at_least: int = 1) -> list[str]:
         """The rarest of `words`, as many as may be scored in time: what most rows hold tells little about any."""
         if self._sizes[table] <= SMALL:
             return words
         chosen: list[str] = []
         rows = 0
         for held_by, word in sorted((self._holders(word, table), word) for word in words):
-            if chosen and held_by and rows + held_by > most_rows:
+            if len(chosen) >= at_least and held_by and rows + held_by > most_rows:
                 break
             chosen.append(word)
             rows += held_by
