@@ -88,8 +88,15 @@ def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
     return chunks
 
 
+def without_asked(text: str) -> str:
+    """A section's text without the line of other ways of asking: that is for search, not for reading."""
+    return "\n\n".join(block for block in text.split("\n\n") if not _ASKED.match(block))
+
+
 def chunk_folder(folder: Path) -> list[Chunk]:
     """The chunks of every Markdown file under `folder` (hidden folders left out), in order of file name."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name one that holds Markdown files with --docs")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
     visible = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     chunks = [chunk for path in visible for chunk in chunk_markdown(_read(path), path.relative_to(folder).as_posix())]

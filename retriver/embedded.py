@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from retriver.chunks import chunk_folder
+from retriver.chunks import chunk_folder, without_asked
 from retriver.encoder import DIMENSION, open_encoder, semantic_packages_missing
 from retriver.index import ASKED, SECTION, ensure_index, index_file, read_only
 from retriver.keywords import KeywordSearch
@@ -71,7 +71,7 @@ class EmbeddedIndex:
 
     def _passage(self, row: int, score: float) -> Passage:
         chunk_id, path, text = self._connection.execute(_SHOWN, (row,)).fetchone()
-        return Passage(passage_id=chunk_id, path=path, text=text, score=score)
+        return Passage(passage_id=chunk_id, path=path, text=without_asked(text), score=score)
 
 
 def default_mode() -> SearchMode:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from utils.core.console import UserError
+from utils.core.console import UserError, with_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,8 @@ class Encoder:
             rows = [self._encode_one(text) for text in texts]
         else:
             with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-                rows = list(threads.map(self._encode_one, texts))
+                encoded = threads.map(self._encode_one, texts)
+                rows = list(with_progress(encoded, "embedding texts, once", len(texts)))
         return np.array(rows, np.float32).reshape(len(texts), DIMENSION)
 
     def _encode_one(self, text: str) -> np.ndarray[Any, Any]:

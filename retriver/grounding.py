@@ -8,10 +8,10 @@ from typing import Protocol
 
 from retriver.backend import Retriever
 from retriver.documentation import extractive_documentation, in_order_of_terms, passages_for_terms
+from retriver.errors import SearchError
 from retriver.gate import Gate
 from retriver.synonyms import manual_thesaurus
 from retriver.writing import Written
-from utils.core.console import UserError
 from utils.core.questions import QuestionRow
 from utils.core.records import Answer, Example, Passage
 from utils.databases.catalog import DatabaseEntry
@@ -19,7 +19,7 @@ from utils.programs.terms import key_terms
 
 PASSAGES_TO_QUOTE = 3  # an answer of the manual's own words is read as it stands
 PASSAGES_TO_WRITE_FROM = 4
-PASSAGES_AN_EXAMPLE = 16  # a program of more operators than that leaves some to their mention in other sections
+PASSAGES_AN_EXAMPLE = 24  # no program of the corpus uses as many operators
 ROUNDS = 3  # of taking other passages in the place of those that do not pass the gate
 EXTRACTIVE = "extractive"
 
@@ -77,7 +77,9 @@ class Grounder:
 
         try:
             passages, refusals = await self._sound(choose)
-        except UserError as error:
+        except SearchError as error:
+            if error.fatal:
+                raise
             return blank.model_copy(update={"status": "error", "detail": str(error)})
         if not passages:
             detail = "; ".join(refusals) or "nothing in the manual matches"
@@ -107,7 +109,9 @@ class Grounder:
 
         try:
             passages, refusals = await self._sound(choose, entry)
-        except UserError as error:
+        except SearchError as error:
+            if error.fatal:
+                raise
             self.undocumented += 1
             return example.model_copy(update={"key_terms": terms, "detail": f"no documentation: {error}"})
         if not passages:

@@ -14,7 +14,7 @@ import httpx
 from r2r import R2RClient, R2RException
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from retriver.chunks import Chunk
+from retriver.chunks import Chunk, without_asked
 from retriver.r2r_errors import R2RError, explain, not_drained, not_ingested, not_r2r
 from retriver.r2r_rag import RagAnswer, numbered_answer, rag_task_prompt
 from retriver.r2r_settings import DEFAULT_SEARCH_SETTINGS, checked_search_settings
@@ -253,7 +253,7 @@ def _passage(result: Any) -> Passage:
     return Passage(
         passage_id=metadata.get("chunk_id") or str(result.id),
         path=path,
-        text=text.removeprefix(_front(path)),
+        text=without_asked(text.removeprefix(_front(path))),
         score=result.score or 0.0,
     )
 

@@ -9,17 +9,17 @@ from typing import Any
 import httpx
 from r2r import R2RException
 
-from utils.core.console import UserError, mask_secrets
+from retriver.errors import SearchError
+from utils.core.console import mask_secrets
 
 LONGEST_MESSAGE = 200
 
 
-class R2RError(UserError):
-    """The R2R server did not do what was asked; `retryable` says whether asking again may help."""
+class R2RError(SearchError):
+    """The R2R server did not do what was asked."""
 
-    def __init__(self, message: str, retryable: bool = False) -> None:
-        super().__init__(mask_secrets(message))
-        self.retryable = retryable
+    def __init__(self, message: str, retryable: bool = False, fatal: bool = False) -> None:
+        super().__init__(mask_secrets(message), retryable, fatal)
 
 
 def explain(error: R2RException, server: str, has_key: bool) -> R2RError:
@@ -30,14 +30,16 @@ def explain(error: R2RException, server: str, has_key: bool) -> R2RError:
     status, said = error.status_code, _said(error.message)
     if status == 401:
         what, advice = ("the API key was refused", "check") if has_key else ("an API key is needed", "set")
-        return R2RError(f"{server}: {what} (401: {said}); {advice} R2R_API_KEY")
+        return R2RError(f"{server}: {what} (401: {said}); {advice} R2R_API_KEY", fatal=True)
     if status == 403:
         return R2RError(
-            f"{server}: not allowed (403: {said}); use a key whose user may do this, or raise the user's limits"
+            f"{server}: not allowed (403: {said}); use a key whose user may do this, or raise the user's limits",
+            fatal=True,
         )
     if status == 404:
         return R2RError(
-            f"{server}: not found (404: {said}); R2R_API_BASE must be the server's root, such as http://localhost:7272"
+            f"{server}: not found (404: {said}); R2R_API_BASE must be the server's root, such as http://localhost:7272",
+            fatal=True,
         )
     if status == 409:
         return R2RError(
@@ -75,13 +77,17 @@ def not_drained(server: str, waiting: Sequence[tuple[str, str]], sent: int, limi
 
 def not_r2r(server: str) -> R2RError:
     """An answer that is not R2R's: another service, a proxy's page, another version."""
-    return R2RError(f"{server}: the answer is not that of R2R 3.6; check that R2R_API_BASE names an R2R server")
+    return R2RError(
+        f"{server}: the answer is not that of R2R 3.6; check that R2R_API_BASE names an R2R server", fatal=True
+    )
 
 
 def _explain_transport(cause: httpx.RequestError, server: str) -> R2RError:
     # The transport's own words are left out: they may quote a header, and so the key
     if isinstance(cause, httpx.ConnectError):
-        return R2RError(f"{server}: cannot connect; start the server or correct R2R_API_BASE", retryable=True)
+        return R2RError(
+            f"{server}: cannot connect; start the server or correct R2R_API_BASE", retryable=True, fatal=True
+        )
     if isinstance(cause, httpx.TimeoutException):
         return R2RError(
             f"{server}: no answer in time; is the server overloaded, or its model provider down?", retryable=True

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from retriver.documentation import create_rag_prompt
+from retriver.errors import SearchError
 from retriver.gate import Gate
+from retriver.local_models import NO_MODEL
 from retriver.r2r_rag import RagAnswer
 from utils.core.console import UserError
 from utils.core.records import Passage
@@ -78,7 +80,7 @@ class Rag(Protocol):
     """A server that finds passages and writes from them."""
 
     def rag(self, question: str, limit: int, terms: list[str]) -> RagAnswer:
-        """What it answers from at most `limit` passages; raises UserError if there is no answer."""
+        """What it answers from at most `limit` passages; raises SearchError if there is no answer."""
         ...
 
 
@@ -98,8 +100,15 @@ class R2RWriter:
             asked = f"{subject}\n\nAn earlier answer had to be put right: {problem}" if problem else subject
             try:
                 answer = await asyncio.to_thread(self._server.rag, asked, len(passages), terms)
-            except UserError as error:
+            except SearchError as error:
+                if error.fatal:
+                    raise
                 return Written(problem=str(error), unanswered=True)
+            if NO_MODEL in answer.text:
+                raise UserError(
+                    "--provider r2r: the R2R server has no language model to write with; start it with GOOGLE_API_KEY "
+                    "set, or leave --provider r2r out: the manual's own words are then quoted"
+                )
             problems = await self._gate.problems(answer.text, answer.passages, cited=True, entry=entry)
             if not problems:
                 return Written(answer.text.strip(), f"r2r#{attempt}", passages=answer.passages)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from retriver.errors import SearchError
 from retriver.gate import Gate
 from retriver.grounding import EXTRACTIVE, Grounder
+from retriver.local_models import NO_MODEL
 from retriver.r2r_rag import RagAnswer
 from retriver.writing import GroundedWriter, R2RWriter, Written
 from tests.generation.support import PASSAGES, FixedRetriever, engine_on
@@ -101,7 +103,7 @@ class _Writer:
 
 class _BrokenRetriever:
     def search(self, query: str, limit: int) -> list[Passage]:
-        raise UserError("the server is down")
+        raise SearchError("the server is down")
 
 
 def _grounder(gate: Gate, written: Written | None = None, retriever: Any = None) -> Grounder:
@@ -214,4 +216,22 @@ def test_what_an_r2r_server_writes_passes_the_same_gate(gate: Gate) -> None:
     assert "named but in no passage: TOTAL" in server.asked[1][0]
     dropped = _from_r2r(gate, _Server("Use TOTAL(x) [1].", "COUNT(x) counts [7]."))
     assert dropped.problem == "not grounded after two attempts: cited but not among the passages: [7]"
-    assert _from_r2r(gate, _Server(UserError("down"))) == Written(problem="down", unanswered=True)
+    assert _from_r2r(gate, _Server(SearchError("down"))) == Written(problem="down", unanswered=True)
+
+
+def test_a_server_without_a_model_ends_the_run(gate: Gate) -> None:
+    with pytest.raises(UserError, match="no language model"):
+        _from_r2r(gate, _Server(f"{NO_MODEL}\n\nCOUNT(x) counts [1]."))
+
+
+def test_a_server_that_answers_nobody_ends_the_run(gate: Gate, entry: DatabaseEntry) -> None:
+    class Refusing:
+        def search(self, query: str, limit: int) -> list[Passage]:
+            raise SearchError("the key was refused", fatal=True)
+
+    with pytest.raises(SearchError, match="refused"):
+        _answer(_grounder(gate, retriever=Refusing()))
+    with pytest.raises(SearchError, match="refused"):
+        _document(_grounder(gate, retriever=Refusing()), entry)
+    with pytest.raises(SearchError, match="refused"):
+        _from_r2r(gate, _Server(SearchError("the key was refused", fatal=True)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriver.chunks import MAX_CHARACTERS, Chunk, chunk_folder, chunk_markdown
+from retriver.chunks import MAX_CHARACTERS, Chunk, chunk_folder, chunk_markdown, without_asked
 from utils.core.console import UserError
 
 
@@ -87,8 +87,10 @@ def test_folders_are_read_deeply_without_hidden_ones(tmp_path: Path) -> None:
 
 
 def test_folders_without_text_and_bad_encoding_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no text in Markdown files"):
+    with pytest.raises(UserError, match="missing: no such folder"):
         chunk_folder(tmp_path / "missing")
+    with pytest.raises(UserError, match="no text in Markdown files"):
+        chunk_folder(tmp_path)
     (tmp_path / "latin.md").write_bytes(b"# caf\xe9\n")
     with pytest.raises(UserError, match=r"latin\.md: not UTF-8 at byte 5"):
         chunk_folder(tmp_path)
@@ -162,3 +164,5 @@ Also asked as nothing in particular
     assert first.asked == ["one thing", "another", "hidden one", "hidden two"]
     assert "one thing" in first.text and "hidden" not in first.text
     assert second.asked == []
+    assert without_asked(first.text) == "First."
+    assert without_asked(second.text) == second.text
