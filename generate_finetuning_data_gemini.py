@@ -21,7 +21,8 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, documents, retrieval_state, retriever_from
+from retriver.arguments import add_retrieval_arguments, retrieval_state, retriever_from
+from retriver.chunks import markdown_files
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
@@ -93,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
         found = forecast(plan, retriever_from(args, app_settings), work.ledger, endpoint_name(args.base_url))
         print(in_full(found, plan.generation, Prices(args.prices), args.max_cost_usd))
         return ExitCode.DONE
-    inputs = [*files, documented, *documents(args.docs), *input_files(entries, rows.databases)]
+    inputs = [*files, documented, *markdown_files(args.docs), *input_files(entries, rows.databases)]
     asked = {} if provider == "corpus" else _asked(args, plan)
     entry_state = repr(sorted(entries.items()))
     settings = {**asked, **retrieval_state(args), "provider": provider}

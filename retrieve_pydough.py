@@ -17,7 +17,8 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, documents, retrieval_state
+from retriver.arguments import add_retrieval_arguments, retrieval_state
+from retriver.chunks import markdown_files
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import Progress, mask_secrets, run_script
@@ -70,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = QuestionFiles(files)
     output = work.stage("documented")
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
-    inputs = [*files, *documents(args.docs), *input_files(entries, rows.databases)]
+    inputs = [*files, *markdown_files(args.docs), *input_files(entries, rows.databases)]
     entry_state = repr(sorted(entries.items()))
     state = input_state(
         inputs,

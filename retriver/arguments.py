@@ -53,11 +53,3 @@ def retrieval_state(args: argparse.Namespace) -> dict[str, Any]:
     if args.backend == "embedded":
         return {"backend": args.backend, "search": args.search}
     return {"backend": args.backend, "search_settings": search_settings(args)}
-
-
-def documents(docs: Path) -> list[Path]:
-    """The Markdown files under `docs`; raises UserError when there is none."""
-    found = sorted(docs.rglob("*.md"))
-    if not found:
-        raise UserError(f"{docs}: no Markdown files to search; name another folder with --docs DIR")
-    return found

@@ -93,13 +93,18 @@ def without_asked(text: str) -> str:
     return "\n\n".join(block for block in text.split("\n\n") if not _ASKED.match(block))
 
 
-def chunk_folder(folder: Path) -> list[Chunk]:
-    """The chunks of every Markdown file under `folder` (hidden folders left out), in order of file name."""
+def markdown_files(folder: Path) -> list[Path]:
+    """The Markdown files under `folder` (hidden folders left out), in order of name."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name one that holds Markdown files with --docs")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
-    visible = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    chunks = [chunk for path in visible for chunk in chunk_markdown(_read(path), path.relative_to(folder).as_posix())]
+    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
+def chunk_folder(folder: Path) -> list[Chunk]:
+    """The chunks of every Markdown file under `folder` (hidden folders left out), in order of file name."""
+    files = markdown_files(folder)
+    chunks = [chunk for path in files for chunk in chunk_markdown(_read(path), path.relative_to(folder).as_posix())]
     if not chunks:
         raise UserError(f"{folder}: no text in Markdown files (*.md) there; name a folder that holds some with --docs")
     return chunks

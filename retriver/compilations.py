@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import json
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from utils.core.console import UserError
 from utils.core.fingerprint import file_fingerprint, files_fingerprint, fingerprint
+from utils.core.kept import NEVER_KEPT, Kept
 from utils.core.paths import PROJECT_ROOT
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import dialect_of
 from utils.programs.compiler import Compiled, ProgramCompiler
 
-_CREATE = """
-CREATE TABLE IF NOT EXISTS compilations (key TEXT PRIMARY KEY, compiles INTEGER NOT NULL, reason TEXT NOT NULL)
-"""
 _LONGEST_REASON = 600
-_NEVER_KEPT = ("timeout", "infra_error")  # the machine's doing, perhaps: another run may end otherwise
 
 
 @dataclass(frozen=True)
@@ -41,12 +37,12 @@ class Compilations:
         self._compiler = compiler
         self._known: dict[str, Compilation] = {}
         self._running: dict[str, Future[Compiled]] = {}
-        self._connection = _opened(file) if file else None
+        self._kept = Kept(file) if file else None
 
     def close(self) -> None:
         """Release the file."""
-        if self._connection is not None:
-            self._connection.close()
+        if self._kept is not None:
+            self._kept.close()
 
     async def of(self, program: str, entry: DatabaseEntry) -> Compilation:
         """What comes of a program on an entry's graph, for the entry's own dialect."""
@@ -73,31 +69,15 @@ class Compilations:
             return Compilation(compiles=True)
         told = f"{outcome.detail} ({outcome.hint})" if outcome.hint else outcome.detail
         reason = " ".join(told.split())[:_LONGEST_REASON]
-        return Compilation(False, reason, outcome.repeatable and outcome.failure not in _NEVER_KEPT)
+        return Compilation(False, reason, outcome.repeatable and outcome.failure not in NEVER_KEPT)
 
     def _read(self, key: str) -> Compilation | None:
-        if self._connection is None:
-            return None
-        row = self._connection.execute("SELECT compiles, reason FROM compilations WHERE key = ?", (key,)).fetchone()
-        return Compilation(bool(row[0]), row[1]) if row else None
+        text = self._kept.get(key) if self._kept else None
+        return Compilation(**json.loads(text)) if text else None
 
     def _write(self, key: str, found: Compilation) -> None:
-        if self._connection is not None:
-            row = (key, found.compiles, found.reason)
-            self._connection.execute("INSERT OR REPLACE INTO compilations VALUES (?, ?, ?)", row)
-            self._connection.commit()
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(file, timeout=60)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(_CREATE)
-        connection.commit()
-    except (OSError, sqlite3.Error) as error:
-        raise UserError(f"{file}: cannot be used as a cache ({error}); delete it, it is built again") from error
-    return connection
+        if self._kept is not None:
+            self._kept.put(key, json.dumps({"compiles": found.compiles, "reason": found.reason}))
 
 
 def _key(program: str, entry: DatabaseEntry) -> str:

@@ -15,7 +15,6 @@ IS_HEADING = 4  # a term's own section explains it,
 NAMED_IN_HEADING = 3  # one whose heading names it explains a part,
 NAMED_IN_TEXT = 1  # one that mentions it may
 
-
 _PROMPT = """\
 You write reference documentation for PyDough, a Python DSL for analytics. Write about this:
 

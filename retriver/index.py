@@ -14,26 +14,26 @@ from typing import TYPE_CHECKING, NamedTuple
 from filelock import FileLock
 
 from retriver.chunks import PATH_SEPARATOR, Chunk
+from retriver.fts import TOKENIZE
 from utils.core.console import UserError
 from utils.core.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from retriver.encoder import Encoder
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LEAD_CHARACTERS = 400
 SECTION, ASKED = "section", "asked"
 
 # `matched` holds no text of its own: what is shown comes from `chunks`, by the same rowid. A vector belongs to the
 # words it was made of, so that one made for an earlier state of the text is found again.
-_CREATE = """
+_CREATE = f"""
 CREATE TABLE about (content TEXT NOT NULL, encoder TEXT NOT NULL, complete INTEGER NOT NULL);
 CREATE TABLE chunks (row INTEGER PRIMARY KEY, chunk_id TEXT NOT NULL, path TEXT NOT NULL, text TEXT NOT NULL);
 CREATE VIRTUAL TABLE matched USING fts5(
-    heading, above, synonyms, text, content = '', tokenize = "porter unicode61 tokenchars '_'"
+    heading, above, synonyms, text, content = '', {TOKENIZE}
 );
-CREATE VIRTUAL TABLE words USING fts5vocab(matched, row);
-CREATE VIRTUAL TABLE asked USING fts5(phrase, row UNINDEXED, tokenize = "porter unicode61 tokenchars '_'");
+CREATE VIRTUAL TABLE asked USING fts5(phrase, row UNINDEXED, {TOKENIZE});
 CREATE TABLE vectors (row INTEGER NOT NULL, kind TEXT NOT NULL, words_hash TEXT NOT NULL, vector BLOB NOT NULL);
 """
 

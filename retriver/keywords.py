@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from functools import lru_cache
 
+from retriver.fts import any_of
 from retriver.synonyms import Thesaurus
 from retriver.terms import all_words, compound_names, is_operator_name, question_terms
 
@@ -63,17 +64,17 @@ class KeywordSearch:
     def _own_words(self, query: str, terms: list[str], table: str, in_headings: Iterable[str] = ()) -> str:
         """The query's own words as an expression, at least one of `terms` among what is found."""
         most_rows = MOST_ROWS_OWN if table == "matched" else MOST_ROWS_ADDED
-        wanted = _any_of(self._rarest(terms, table, most_rows))
-        if names := _any_of(in_headings):
+        wanted = any_of(self._rarest(terms, table, most_rows))
+        if names := any_of(in_headings):
             wanted = f"{wanted} OR heading : ({names})"
         if self._sizes[table] > SMALL:
             return wanted
         # Words such as "how many" tell a little, but find nothing by themselves
-        return f"({_any_of([*terms, *all_words(query)])}) AND ({wanted})"
+        return f"({any_of([*terms, *all_words(query)])}) AND ({wanted})"
 
     def _added(self, column: str, words: list[str]) -> str:
         rarest = self._rarest(words, "matched", MOST_ROWS_ADDED, at_least=0)
-        return f"{column}({_any_of(rarest)})" if rarest else ""
+        return f"{column}({any_of(rarest)})" if rarest else ""
 
     def _ranked(self, expression: str, candidates: int) -> dict[int, float]:
         if not expression:
@@ -102,10 +103,5 @@ class KeywordSearch:
         return chosen
 
     def _rows_with(self, word: str, table: str) -> int:
-        counted = self._connection.execute(f"SELECT count(*) FROM {table} WHERE {table} MATCH ?", (_any_of([word]),))
+        counted = self._connection.execute(f"SELECT count(*) FROM {table} WHERE {table} MATCH ?", (any_of([word]),))
         return int(counted.fetchone()[0])
-
-
-def _any_of(words: Iterable[str]) -> str:
-    """Words and phrases as an FTS5 expression; quoted, so that none is read as its syntax."""
-    return " OR ".join(f'"{word}"' for word in words)

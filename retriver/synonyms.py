@@ -10,21 +10,21 @@ from functools import cache
 from pathlib import Path
 
 from retriver.chunks import Chunk, chunk_folder
-from retriver.terms import is_operator_name, question_terms
+from retriver.code_blocks import marks_of, program_of, read_markdown
+from retriver.fts import TOKENIZE, any_of
+from retriver.terms import all_words, is_operator_name, question_terms
 from utils.core.paths import GRAPHS_DIR, KNOWLEDGE_DIR
+from utils.programs.source import ProgramError
+from utils.programs.terms import operators
 
 RINGS_FILE = Path(__file__).with_name("synonyms.txt")
 LEAST_SHARE = 0.75  # of a phrase's words that a question must hold to be taken for it
 MOST_NAMES = 4
 MOST_WORDS = 40
 
-_FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_CALLED = re.compile(r"(?<!\w)([A-Z][A-Z0-9_]+)\(")
 # Nearly every program has them, so that they tell nothing about a task
-_EVERYWHERE = frozenset({"CALCULATE", "WHERE", "ORDER_BY", "ASC", "DESC", "ROUND", "TPCH"})
-_TABLE = """CREATE VIRTUAL TABLE {name} USING fts5(
-    phrase, answer UNINDEXED, words UNINDEXED, tokenize = "porter unicode61 tokenchars '_'"
-)"""
+_EVERYWHERE = frozenset({"CALCULATE", "WHERE", "ORDER_BY", "ASC", "DESC", "ROUND"})
+_TABLE = f"CREATE VIRTUAL TABLE {{name}} USING fts5(phrase, answer UNINDEXED, words UNINDEXED, {TOKENIZE})"
 _MARK = "\x02"
 _FOUND = """SELECT answer, words, highlight({name}, 0, '{mark}', '') FROM {name}
     WHERE {name} MATCH ? ORDER BY rank LIMIT 50"""
@@ -36,13 +36,12 @@ class Thesaurus:
     def __init__(self, rings: Iterable[tuple[str, ...]], asked: Iterable[tuple[str, tuple[str, ...]]]) -> None:
         """`rings`: words or short phrases of one meaning; `asked`: a way of asking with the operators that answer."""
         self._connection = sqlite3.connect(":memory:", check_same_thread=False)
-        ring_rows = [(member, ring) for ring in rings for member in ring]
-        self._fill("rings", ((member, "\n".join(ring), re.findall(r"\w+", member)) for member, ring in ring_rows))
-        self._fill("asked", ((phrase, " ".join(names), question_terms(phrase)) for phrase, names in asked if names))
+        self._fill("rings", ((all_words(member), "\n".join(ring)) for ring in rings for member in ring))
+        self._fill("asked", ((question_terms(phrase), " ".join(names)) for phrase, names in asked if names))
 
     def others(self, question: str) -> list[str]:
         """The words and phrases in a ring with a word or phrase of `question`, at most MOST_WORDS."""
-        said = re.findall(r"\w+", question)
+        said = all_words(question)
         members = [member for ring in self._held("rings", said, share=1.0) for member in ring.split("\n")]
         return list(dict.fromkeys(members))[:MOST_WORDS]
 
@@ -52,19 +51,19 @@ class Thesaurus:
         names = [name for answer in self._held("asked", said, LEAST_SHARE) for name in answer.split()]
         return list(dict.fromkeys(names))[:MOST_NAMES]
 
-    def _fill(self, name: str, rows: Iterable[tuple[str, str, list[str]]]) -> None:
+    def _fill(self, name: str, rows: Iterable[tuple[list[str], str]]) -> None:
         self._connection.execute(_TABLE.format(name=name))
         self._connection.executemany(
             f"INSERT INTO {name} VALUES (?, ?, ?)",
-            ((" ".join(words), answer, len(words)) for _phrase, answer, words in rows if words),
+            ((" ".join(words), answer, len(words)) for words, answer in rows if words),
         )
 
     def _held(self, name: str, said: list[str], share: float) -> Iterator[str]:
         """The answers of the phrases of which the words `said` hold at least `share`, best match first."""
         if not said:
             return
-        any_of = " OR ".join(f'"{word}"' for word in said)
-        for answer, words, marked in self._connection.execute(_FOUND.format(name=name, mark=_MARK), (any_of,)):
+        found = self._connection.execute(_FOUND.format(name=name, mark=_MARK), (any_of(said),))
+        for answer, words, marked in found:
             if marked.count(_MARK) >= share * words:
                 yield answer
 
@@ -95,9 +94,14 @@ def _names_of(chunk: Chunk) -> tuple[str, ...]:
     own = [word for word in re.findall(r"\w+", chunk.heading) if is_operator_name(word)]
     if own:
         return tuple(own)
-    programs = [text for text in _FENCE.findall(chunk.text) if "# wrong" not in text]
-    called = _CALLED.findall(programs[0]) if programs else []
-    return tuple(dict.fromkeys(name for name in called if name not in _EVERYWHERE))
+    for block in read_markdown(chunk.text).blocks:
+        marks = marks_of(block.code)
+        if block.kind == "program" and not marks.wrong and not marks.silently:
+            try:
+                return tuple(name for name in operators(program_of(block.code)) if name not in _EVERYWHERE)
+            except ProgramError:
+                continue  # a part of a program, or none
+    return ()
 
 
 def _graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:

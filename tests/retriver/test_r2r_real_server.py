@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -23,7 +22,8 @@ from retriver.r2r_backend import IngestCounts, R2RRetriever
 from retriver.r2r_errors import R2RError
 from retriver.r2r_settings import parsed_search_settings
 from tests.r2r_server import RunningServer, running_server, setup_r2r, why_not
-from utils.core.paths import KNOWLEDGE_DIR, PROJECT_ROOT
+from tests.retriver.support import run_module
+from utils.core.paths import KNOWLEDGE_DIR
 
 pytestmark = [pytest.mark.r2r, pytest.mark.skipif(why_not() is not None, reason=why_not() or "")]
 
@@ -55,18 +55,6 @@ def secrets_of(server: RunningServer) -> list[str]:
     assert len(found) == 4
     assert all(len(secret) > 30 for secret in found)
     return found
-
-
-def run_module(module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("R2R_")}
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=PROJECT_ROOT,
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_search_finds_the_section_by_its_meaning(retriever: R2RRetriever, chunks: list[Chunk]) -> None:

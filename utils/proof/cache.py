@@ -5,12 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Column, MetaData, Table, Text, create_engine, event, insert, select
-from sqlalchemy.engine import Connection
-from sqlalchemy.schema import CreateTable
-
 from utils.core.console import UserError
 from utils.core.fingerprint import file_fingerprint, files_fingerprint, fingerprint
+from utils.core.kept import NEVER_KEPT, Kept
 from utils.core.paths import PROJECT_ROOT
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry
@@ -18,47 +15,35 @@ from utils.databases.connect import database_fingerprint, is_file
 from utils.databases.entries import last_changes
 from utils.proof.tasks import ProofTask
 
-_metadata = MetaData()
-_verdicts = Table("verdicts", _metadata, Column("key", Text, primary_key=True), Column("verdict", Text, nullable=False))
-_NEVER_KEPT = ("timeout", "infra_error")  # the machine's doing, perhaps: another run may end otherwise
-
 
 class VerdictCache:
     """Verdicts in one SQLite file, safe to share between processes."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 60})
-        event.listen(self._engine, "connect", lambda raw, _: raw.execute("PRAGMA journal_mode=WAL"))
-        self._connection: Connection = self._engine.connect()
-        self._connection.execute(CreateTable(_verdicts, if_not_exists=True))  # another process may do the same
-        self._connection.commit()
+        self._kept = Kept(path)
         self.hits = 0
 
     def close(self) -> None:
         """Release the file."""
-        self._connection.close()
-        self._engine.dispose()
+        self._kept.close()
 
     def get(self, task: ProofTask) -> Verdict | None:
         """The verdict of an earlier proof of the very same thing; what a server holds may have changed since."""
         key = _key_of_kept(task)
         if key is None:
             return None
-        row = self._connection.execute(select(_verdicts.c.verdict).where(_verdicts.c.key == key)).first()
-        if row is None:
+        text = self._kept.get(key)
+        if text is None:
             return None
         self.hits += 1
-        return Verdict.model_validate_json(row[0])
+        return Verdict.model_validate_json(text)
 
     def put(self, task: ProofTask, verdict: Verdict) -> None:
         """Keep a verdict that another run would reach too."""
         key = _key_of_kept(task)
-        if key is None or verdict.status in _NEVER_KEPT or not verdict.repeatable:
+        if key is None or verdict.status in NEVER_KEPT or not verdict.repeatable:
             return
-        keep = insert(_verdicts).prefix_with("OR REPLACE")
-        self._connection.execute(keep, {"key": key, "verdict": verdict.model_dump_json()})
-        self._connection.commit()
+        self._kept.put(key, verdict.model_dump_json())
 
 
 def _key_of_kept(task: ProofTask) -> str | None:
