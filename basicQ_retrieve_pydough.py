@@ -17,7 +17,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, retrieval_state
+from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state
 from retriver.chunks import markdown_files
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments
@@ -56,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     settings = load_settings()
     provider = chosen_provider(args.provider, settings)
+    check_retrieval(args, provider)
     files = args.questions or [DEFAULT_QUESTIONS]
     output = WorkDir(args.work_dir).stage("basicq")
     rows = QuestionFiles(files, LANGUAGE_COLUMNS)

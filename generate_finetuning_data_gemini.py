@@ -21,7 +21,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, retrieval_state, retriever_from
+from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state, retriever_from
 from retriver.chunks import markdown_files
 from utils.core.arguments import CommandLine, add_run_arguments
 from utils.core.console import ExitCode, UserError, mask_secrets, run_script
@@ -72,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     work = WorkDir(args.work_dir)
     app_settings = load_settings()
     provider = chosen_provider(args.provider, app_settings)
+    check_retrieval(args, provider)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
     check_configs(args, entries.values())

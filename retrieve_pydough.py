@@ -17,7 +17,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, retrieval_state
+from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state
 from retriver.chunks import markdown_files
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments
@@ -65,6 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     work = WorkDir(args.work_dir)
     provider = chosen_provider(args.provider, load_settings())
+    check_retrieval(args, provider)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
     check_configs(args, entries.values())

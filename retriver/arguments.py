@@ -31,6 +31,13 @@ def add_retrieval_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_retrieval(args: argparse.Namespace, provider: str) -> None:
+    """Refuse flags that do not go together with each other or with who writes. Raises UserError."""
+    if provider == "r2r" and args.backend != "r2r":
+        raise UserError("--provider r2r: R2R writes from what it holds itself; add --backend r2r")
+    search_settings(args)
+
+
 def search_settings(args: argparse.Namespace) -> dict[str, Any] | None:
     """R2R's settings that `--search-settings` names, checked; None without the flag. Raises UserError."""
     if args.search_settings is None:

@@ -82,7 +82,7 @@ def program_of(code: str) -> str:
 
     Example: `>>> nations.CALCULATE(name)` gives `result = nations.CALCULATE(name)`.
     """
-    lines = textwrap.dedent(code).split("\n")
+    lines = textwrap.dedent(code.replace("\r\n", "\n").replace("\r", "\n")).split("\n")  # as Python ends lines
     if any(line.startswith(">>>") for line in lines):
         lines = [line[3:].removeprefix(" ") for line in lines if line.startswith(_PROMPTS)]
     return _with_result("\n".join(line for line in lines if not _MAGIC.match(line)).strip("\n"))

@@ -12,7 +12,6 @@ from retriver.backend import Retriever
 from retriver.gate import CACHE_NAME, Gate
 from retriver.grounding import Grounder
 from retriver.writing import GroundedWriter, R2RWriter
-from utils.core.console import UserError
 from utils.core.paths import WorkDir
 from utils.core.settings import Settings
 from utils.databases.catalog import DatabaseEntry
@@ -52,11 +51,8 @@ async def open_grounder(
     """A grounder as the flags say, and the engine it writes with (None without Gemini).
 
     `entries` are the databases on whose graphs the code of documentation may compile. `run_name` is a content hash
-    of what the run is to do: a run that was stopped is taken up by its name. Raises UserError where R2R is to write
-    and is not searched.
+    of what the run is to do: a run that was stopped is taken up by its name.
     """
-    if provider == "r2r" and args.backend != "r2r":
-        raise UserError("--provider r2r: R2R writes from what it holds itself; add --backend r2r")
     retriever = paced_retriever(args, settings)
     async with AsyncExitStack() as stack:
         gate = stack.enter_context(open_gate(entries, WorkDir(args.work_dir)))

@@ -203,7 +203,7 @@ def test_stages_that_are_stale_name_the_command_that_makes_them(staged_copy: Wor
         (2, ["--graph", "tpch=nowhere.json"], "nowhere.json: no such graph file"),
         (2, ["--database", "tpch=mysql://host/db"], "expected sqlite:////path, duckdb:////path or postgresql://"),
         (2, ["--database", "tpch=sqlite:////nowhere/at/all.sqlite"], "/nowhere/at/all.sqlite: no such database"),
-        (2, ["--docs", "/nowhere"], "/nowhere: no Markdown files"),
+        (2, ["--docs", "/nowhere"], "/nowhere: no such folder; name one that holds Markdown files with --docs"),
     ],
 )
 def test_a_bad_flag(staged: WorkDir, stage: int, flags: list[str], told: str) -> None:

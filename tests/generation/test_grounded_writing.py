@@ -181,6 +181,24 @@ def test_a_passage_with_dead_code_is_left_out_and_the_next_one_taken(gate: Gate,
     assert (example.passages, example.detail) == (PASSAGES, "")
 
 
+def test_without_a_model_an_answer_quotes_what_its_row_is_tagged_with(gate: Gate) -> None:
+    class TwoSections:
+        def search(self, query: str, limit: int) -> list[Passage]:
+            other = Passage(passage_id="9", path="a.md > SUM", text="SUM(x) adds.")
+            return PASSAGES if query == "COUNT" else [other]
+
+    assert _answer(_grounder(gate, retriever=TwoSections())).passages == PASSAGES
+    written = _answer(_grounder(gate, Written("text", "gemini#1"), TwoSections()))
+    assert [passage.passage_id for passage in written.passages] == ["1", "9"]
+
+
+def test_documentation_reads_along_with_the_program(gate: Gate, entry: DatabaseEntry) -> None:
+    count = Passage(passage_id="7", path="a.md > COUNT", text="COUNT(x) counts, in CALCULATE too.")  # explains most
+    calculate = Passage(passage_id="8", path="a.md > CALCULATE", text="Names terms.")
+    example = _document(_grounder(gate, retriever=FixedRetriever([count, calculate])), entry)
+    assert example.passages == [calculate, count]
+
+
 def test_where_no_passage_passes_the_reason_is_told(gate: Gate, entry: DatabaseEntry) -> None:
     answer = _answer(_grounder(gate, retriever=FixedRetriever([DEAD])))
     assert (answer.status, answer.answer, answer.passages) == ("no_passages", "", [])

@@ -103,6 +103,8 @@ def test_a_label_decides_unless_the_block_is_a_program(label: str, code: str, ki
         ("a = nations", "a = nations"),
         ("not a program", "not a program"),
         ("", ""),
+        ("\r0", "result = 0"),
+        ("a = 1\r\nb(a)\r\n", "a = 1\nresult = b(a)"),
     ],
 )
 def test_the_program_a_block_stands_for(code: str, program: str) -> None:

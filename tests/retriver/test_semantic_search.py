@@ -64,6 +64,22 @@ def test_an_operators_name_counts_in_hybrid_search(tmp_path: Path) -> None:
     assert headings(tmp_path, tmp_path / "cache", "XQZV", "hybrid", 1) == ["XQZV"]
 
 
+def test_what_the_model_does_not_read_is_found_by_its_words(tmp_path: Path) -> None:
+    filler = "Records of a collection are put one after the other and shown. " * 30
+    text = "".join(f"# Part\n\n{filler} Code Q{n}X.\n\n" for n in range(12))
+    (tmp_path / "m.md").write_text(text, encoding="utf-8")
+    index = open_index(tmp_path, tmp_path / "cache", "hybrid")
+    assert "Q9X" in index.search("part with the code Q9X", 1)[0].text
+
+
+def test_a_hidden_way_of_asking_is_found_and_no_way_of_asking_is_shown(tmp_path: Path) -> None:
+    text = "# A\n\nSome text.\n\n# B\n\nSome text.\n\nAlso asked as: one.\n\n<!-- Also asked as: boats at sea -->\n\n"
+    (tmp_path / "m.md").write_text(text + "# C\n\nSome text.\n", encoding="utf-8")
+    for mode in ("keywords", "semantic", "hybrid"):
+        best = open_index(tmp_path, tmp_path / "cache", mode).search("a boat on the sea", 1)[0]
+        assert (best.path, best.text) == ("m.md > B", "Some text.")
+
+
 def test_scores_fall_and_the_limit_holds(manual: Path, tmp_path: Path) -> None:
     index = open_index(manual, tmp_path, "hybrid")
     found = index.search("order the records", 4)
