@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from retriver.chunks import chunk_folder, without_asked
 from retriver.encoder import DIMENSION, open_encoder, semantic_packages_missing
-from retriver.index import ASKED, SECTION, ensure_index, index_file, read_only
+from retriver.index import PART, SECTION, ensure_index, index_file, read_only
 from retriver.keywords import KeywordSearch
 from retriver.synonyms import Thesaurus, manual_thesaurus
 from utils.core.console import UserError
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 SearchMode = Literal["keywords", "semantic", "hybrid"]
 SEARCH_MODES: tuple[SearchMode, ...] = get_args(SearchMode)
 
-ASKED_SHARE = 0.7  # of the nearest way of asking's cosine, beside a section's own
-KEYWORD_SHARE = 0.4  # of the best score by words, beside a cosine
+KEYWORD_SHARE = 0.7  # of the best score by words, beside a cosine
 CANDIDATES = 100  # found by words; more would only be cut off again
 
 _SHOWN = "SELECT chunk_id, path, text FROM chunks WHERE row = ?"
@@ -105,14 +104,14 @@ class _Vectors:
 
         self._np = np
         _rows, self._sections = self._read(connection, SECTION)
-        self._asked_rows, self._asked = self._read(connection, ASKED)
+        self._part_rows, self._parts = self._read(connection, PART)
 
     def cosines(self, query: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """The cosine of each chunk, by row, a share of it that of its nearest way of asking."""
+        """The cosine of each chunk, by row, plus that of its part which is nearest."""
         sections = self._sections @ query
         nearest = sections.copy()
-        self._np.maximum.at(nearest, self._asked_rows, self._asked @ query)
-        return sections + ASKED_SHARE * nearest
+        self._np.maximum.at(nearest, self._part_rows, self._parts @ query)
+        return sections + nearest
 
     def best(self, scores: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
         """The rows of the `count` largest scores, in no order."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
-from retriver.chunks import PATH_SEPARATOR, Chunk
+from retriver.chunks import PATH_SEPARATOR, Chunk, without_asked
 from retriver.fts import TOKENIZE
 from utils.core.console import UserError
 from utils.core.fingerprint import fingerprint
@@ -21,12 +21,14 @@ from utils.core.fingerprint import fingerprint
 if TYPE_CHECKING:
     from retriver.encoder import Encoder
 
-SCHEMA_VERSION = 3
-LEAD_CHARACTERS = 400
-SECTION, ASKED = "section", "asked"
+SCHEMA_VERSION = 4
+SHORTEST_PARAGRAPH = 20  # characters; a shorter one says too little to be near anything
+SECTION, PART = "section", "part"
+
+_PARAGRAPH_ENDS = re.compile(r"\n{2,}|\n(?=- )")
 
 # `matched` holds no text of its own: what is shown comes from `chunks`, by the same rowid. A vector belongs to the
-# words it was made of, so that one made for an earlier state of the text is found again.
+# text it was made of, so that one made for an earlier state of the manual is found again.
 _CREATE = f"""
 CREATE TABLE about (content TEXT NOT NULL, encoder TEXT NOT NULL, complete INTEGER NOT NULL);
 CREATE TABLE chunks (row INTEGER PRIMARY KEY, chunk_id TEXT NOT NULL, path TEXT NOT NULL, text TEXT NOT NULL);
@@ -34,7 +36,7 @@ CREATE VIRTUAL TABLE matched USING fts5(
     heading, above, synonyms, text, content = '', {TOKENIZE}
 );
 CREATE VIRTUAL TABLE asked USING fts5(phrase, row UNINDEXED, {TOKENIZE});
-CREATE TABLE vectors (row INTEGER NOT NULL, kind TEXT NOT NULL, words_hash TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE TABLE vectors (row INTEGER NOT NULL, kind TEXT NOT NULL, text_hash TEXT NOT NULL, vector BLOB NOT NULL);
 """
 
 
@@ -50,7 +52,7 @@ def ensure_index(chunks: list[Chunk], file: Path, encoder: Encoder | None) -> No
     """Make `file` the index of exactly `chunks`, with vectors if there is an encoder; nothing is done twice.
 
     A reader sees the old or the new file, whole. Of two processes that find the same index stale one
-    builds it and the other waits. Vectors of unchanged words are taken over from the file that is there.
+    builds it and the other waits. Vectors of unchanged text are taken over from the file that is there.
     Raises UserError where the file cannot be written.
     """
     content = fingerprint(SCHEMA_VERSION, [chunk.model_dump() for chunk in chunks])
@@ -110,44 +112,46 @@ def _write_words(connection: sqlite3.Connection, chunks: list[Chunk]) -> None:
 
 
 def _write_vectors(connection: sqlite3.Connection, chunks: list[Chunk], old: Path, encoder: Encoder | None) -> str:
-    """Write the chunks' vectors, those of unchanged words from the old file; the name of the model that made them.
+    """Write the chunks' vectors, those of unchanged text from the old file; the name of the model that made them.
 
     Without an encoder only the old ones are there to write.
     """
     about = _about(old)
     maker = encoder.name if encoder else about.encoder if about else ""
-    wanted = [(row, *each) for row, chunk in enumerate(chunks) for each in _embedded_words(chunk)]
-    words_of = {fingerprint(*words): words for _row, _kind, words in wanted}
-    kept = _vectors_of(old, words_of) if about and about.encoder == maker else {}
-    missing = [words_hash for words_hash in words_of if words_hash not in kept]
+    wanted = [(row, *each) for row, chunk in enumerate(chunks) for each in _embedded_texts(chunk)]
+    text_of = {fingerprint(text): text for _row, _kind, text in wanted}
+    kept = _vectors_of(old, text_of) if about and about.encoder == maker else {}
+    missing = [text_hash for text_hash in text_of if text_hash not in kept]
     if encoder and missing:
-        encoded = iter(encoder.encode([text for words_hash in missing for text in words_of[words_hash]]))
-        for words_hash in missing:
-            parts = [next(encoded) for _text in words_of[words_hash]]
-            kept[words_hash] = (sum(parts) / len(parts)).astype("<f4").tobytes()
-    hashed = ((row, kind, fingerprint(*words)) for row, kind, words in wanted)
-    rows = ((row, kind, words_hash, kept[words_hash]) for row, kind, words_hash in hashed if words_hash in kept)
+        encoded = encoder.encode([text_of[text_hash] for text_hash in missing])
+        made = zip(missing, encoded, strict=True)
+        kept |= {text_hash: vector.astype("<f4").tobytes() for text_hash, vector in made}
+    hashed = ((row, kind, fingerprint(text)) for row, kind, text in wanted)
+    rows = ((row, kind, text_hash, kept[text_hash]) for row, kind, text_hash in hashed if text_hash in kept)
     connection.executemany("INSERT INTO vectors VALUES (?, ?, ?, ?)", rows)
     return maker
 
 
-def _embedded_words(chunk: Chunk) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The kind of each vector of a chunk, and the texts it is the mean of.
+def _embedded_texts(chunk: Chunk) -> Iterator[tuple[str, str]]:
+    """The kind of each vector of a chunk, and the text it is made of.
 
-    SECTION: its headings with what it says first, and with all of its text; the model reads about a
-    thousand characters, and what a section says first is what it is about. ASKED: each other way of asking.
+    SECTION: its headings and its text, of which the model reads about a thousand characters. PART: each
+    paragraph under the chunk's heading, code apart, and each other way of asking.
     """
     headings = chunk.path.split(PATH_SEPARATOR)[1:]
-    yield SECTION, ("\n".join([*headings, chunk.text[:LEAD_CHARACTERS]]), "\n".join([*headings, chunk.text]))
+    yield SECTION, "\n".join([*headings, chunk.text])
+    for paragraph in _PARAGRAPH_ENDS.split(without_asked(chunk.text)):
+        if len(paragraph) >= SHORTEST_PARAGRAPH and not paragraph.startswith("```"):
+            yield PART, f"{chunk.heading}\n{paragraph}"
     for phrase in chunk.asked:
-        yield ASKED, (phrase,)
+        yield PART, phrase
 
 
 def _vectors_of(file: Path, wanted: Collection[str]) -> dict[str, bytes]:
-    """Those of the `wanted` vectors, by the hash of their words, that an index file holds."""
+    """Those of the `wanted` vectors, by the hash of their text, that an index file holds."""
     with closing(read_only(file)) as connection:
-        held = connection.execute("SELECT words_hash, vector FROM vectors")
-        return {words_hash: vector for words_hash, vector in held if words_hash in wanted}
+        held = connection.execute("SELECT text_hash, vector FROM vectors")
+        return {text_hash: vector for text_hash, vector in held if text_hash in wanted}
 
 
 def _headings(chunk: Chunk) -> tuple[str, str]:

@@ -19,6 +19,7 @@ FINE = "result = Broker.CALCULATE(n=COUNT(customers))"
 GOLD = "SELECT COUNT(*) FROM sbCustomer"
 END = "\nresult = customers"
 MARK = "/tmp/written-by-a-hostile-program"
+ATTACHED = "/tmp/attached-by-a-hostile-program"
 
 UNSAFE = {
     "import os": "import os\nos.system('id')",
@@ -120,11 +121,11 @@ QUERIES = {  # harmless as Python: what they compile to is the trouble
         "result = p.WHERE(a * c > price).CALCULATE(a, c, price).TOP_K(3, by=(price.ASC(), a.ASC(), c.ASC()))"
     ),
     "ten million rows": "result = transactions.CALCULATE(a=amount).CROSS(transactions).CALCULATE(a, amount)",
-    "quoted text": "result = customers.WHERE(name == \"x'; ATTACH DATABASE '/tmp/x' AS x; --\").CALCULATE(name)",
+    "quoted text": f"result = customers.WHERE(name == \"x'; ATTACH DATABASE '{ATTACHED}' AS x; --\").CALCULATE(name)",
     "quoted text in LIKE": "result = customers.WHERE(LIKE(name, \"' OR load_extension('x') OR '\")).CALCULATE(name)",
     "name of a column": "result = customers.CALCULATE(**{'n\" FROM x; PRAGMA writable_schema = 1; --': name})",
     "name of a range": (
-        "result = pydough.range_collection('r; ATTACH DATABASE \"/tmp/x\" AS x', 'n; PRAGMA query_only = 0', 0, 3, 1)"
+        f"result = pydough.range_collection('r; ATTACH DATABASE \"{ATTACHED}\" AS x', 'n; PRAGMA query_only = 0', 0, 3, 1)"
     ),
     "name of a frame": (
         "f = pd.DataFrame({'a\"); DROP TABLE sbCustomer; --': [1]})\n"
@@ -189,5 +190,5 @@ def test_the_next_row_is_right(verdicts: dict[str, tuple[Verdict, Verdict]], nam
 
 
 def test_nothing_was_written_or_told(verdicts: dict[str, tuple[Verdict, Verdict]]) -> None:
-    assert not Path(MARK).exists() and not Path("/tmp/x").exists()
+    assert not Path(MARK).exists() and not Path(ATTACHED).exists()
     assert not any("never-shown" in verdict.detail for verdict, _ in verdicts.values())
