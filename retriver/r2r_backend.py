@@ -122,7 +122,7 @@ class R2RRetriever:
         ).results
         found = (answer.search_results.chunk_search_results or [])[:limit]
         passages = [_passage(result) for result in found]
-        return numbered_answer(answer.generated_answer, passages, [str(result.id) for result in found])
+        return numbered_answer(without_asked(answer.generated_answer), passages, [str(result.id) for result in found])
 
     def ingest(self, chunks: Iterable[Chunk], corpus: str) -> IngestCounts:
         """Make the server hold exactly `chunks` under the name `corpus`; what is there unchanged is left alone.
