@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from retriver.backend import BACKENDS, Retriever, open_retriever
+from retriver.chunks import markdown_files
 from retriver.embedded import SEARCH_MODES, default_mode
+from retriver.synonyms import thesaurus_files
 from utils.core.console import UserError
+from utils.core.fingerprint import files_fingerprint
 from utils.core.paths import KNOWLEDGE_DIR, WorkDir
-from utils.core.settings import Settings
+from utils.core.settings import Settings, load_settings
 
 
 def add_retrieval_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,5 +62,12 @@ def retriever_from(args: argparse.Namespace, settings: Settings) -> Retriever:
 def retrieval_state(args: argparse.Namespace) -> dict[str, Any]:
     """What of these flags decides the passages that are found, beside the documents."""
     if args.backend == "embedded":
-        return {"backend": args.backend, "search": args.search}
-    return {"backend": args.backend, "search_settings": search_settings(args)}
+        words = files_fingerprint([*thesaurus_files(), *markdown_files(KNOWLEDGE_DIR)])
+        return {"backend": args.backend, "search": args.search, "words": words}
+    server = urlsplit(load_settings().r2r_api_base or "")
+    return {
+        "backend": args.backend,
+        "search_settings": search_settings(args),
+        "server": server.hostname,
+        "port": server.port,
+    }

@@ -16,10 +16,12 @@ MAX_CHARACTERS = 1800
 PATH_SEPARATOR = " > "
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
-_FENCE_OPENS = re.compile(r"\s*(?:(`{3,})[^`]*|(~{3,}).*)$")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
+_FENCE_OPENS = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?:(`{3,})[^`]*|(~{3,}).*)$")
 # Link lists to the page's own sections and invisible marks: they name every operator and explain none
-_NAVIGATION = re.compile(r"\s*[-*+]\s+\[.*\]\(#[^)]*\)\s*$|\s*(?:(?:<!--.*?-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$")
+_NAVIGATION = re.compile(
+    r"\s*[-*+]\s+\[.*\]\(#[^)]*\)\s*$|\s*(?:(?:<!--(?:(?!-->).)*-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$"
+)
 _ASKED = re.compile(r"\s*Also asked as:[ \t]*(.+?)\.?[ \t]*$")
 
 
@@ -98,6 +100,12 @@ def markdown_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name one that holds Markdown files with --docs")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
+    for path in files:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            shown = str(path).encode("utf-8", "replace").decode()
+            raise UserError(f"{shown}: its name is not UTF-8; rename the file") from error
     return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
@@ -133,12 +141,12 @@ def _sections(text: str) -> Iterator[_Section]:
         elif opened := _FENCE_OPENS.match(line):
             # Code stays with the paragraph that introduces it
             section.add_line(line, starts_block=after_blank and after_code)
-            closing_fence = _closing_fence(opened[1] or opened[2])
-        elif found := _HEADING.match(line):
+            closing_fence = _closing_fence(opened[1] or opened[2], max(opened.start(1), opened.start(2)))
+        elif found := _HEADING.match(line.rstrip()):
             yield section
             level = len(found[1])
             headings = [above for above in headings if above[0] < level]
-            headings.append((level, _plain(found[2])))
+            headings.append((level, _plain(_without_closing(found[2]))))
             section = _Section(path=tuple(title for _, title in headings))
             after_blank = after_code = False
         elif not _NAVIGATION.match(line):
@@ -156,8 +164,16 @@ def _phrases(line: str) -> list[str]:
     return [phrase for part in found[1].split(",") if (phrase := part.strip())] if found else []
 
 
-def _closing_fence(opening: str) -> re.Pattern[str]:
-    return re.compile(rf"\s*{re.escape(opening[0])}{{{len(opening)},}}\s*$")
+def _closing_fence(opening: str, column: int) -> re.Pattern[str]:
+    """What ends a block that was opened in this column: a fence no further in, or it is part of the code."""
+    return re.compile(rf"[ \t]{{0,{column + 3}}}{re.escape(opening[0])}{{{len(opening)},}}\s*$")
+
+
+def _without_closing(heading: str) -> str:
+    """A heading without the `#` that may end its line."""
+    text = heading.rstrip()
+    without = text.rstrip("#")
+    return without.rstrip() if without != text and (not without or without[-1] in " \t") else text
 
 
 def _plain(heading: str) -> str:

@@ -17,11 +17,15 @@ MAX_DEPTH = 20  # quotes and lists within one another
 BlockKind = Literal["program", "words", "foreign"]  # compiled; looked through for names; another language
 
 _PROSE_LABELS = frozenset({"text", "txt", "plain", "plaintext", "console", "output", "toml", "yaml", "yml"})
-_FOREIGN_LABELS = frozenset({"json", "sql", "sh", "bash", "shell"})
+_FOREIGN_LABELS = frozenset({
+    "json", "jsonl", "csv", "tsv", "xml", "html", "css", "diff", "patch", "mermaid", "dot", "ini", "env", "http",
+    "sql", "sqlite", "postgresql", "postgres", "mysql", "duckdb", "sh", "bash", "zsh", "shell", "powershell",
+    "dockerfile", "javascript", "js", "typescript", "ts", "java", "c", "cpp", "rust", "go",
+})  # fmt: skip
 _MARKDOWN_LABELS = frozenset({"markdown", "md"})
 _LABEL = re.compile(r"[\w+#-]+")
 _MARK = re.compile(r"^[ \t]*# (database|dialect|wrong|wrong silently): *(\S.*)$", re.MULTILINE)
-_MAGIC = re.compile(r"%%?pydough\b|%load_ext\b")
+_MAGIC = re.compile(r"^(?:%%pydough|%load_ext)\b.*|^%pydough\b[ \t]*")
 _PROMPTS = (">>>", "...")
 # HTML and link definitions hide text from a reader of HTML only; whoever reads the Markdown sees it
 _RULES = [rule for rule in BlockParser.DEFAULT_RULES if rule not in ("raw_html", "block_html", "ref_link")]
@@ -36,10 +40,10 @@ class CodeBlock:
 
     @property
     def kind(self) -> BlockKind:
-        """What the label says; a program that assigns `result` is one under every label that is none of a language."""
-        if self.label in _FOREIGN_LABELS:
-            return "foreign"
-        return "words" if self.label in _PROSE_LABELS and not _builds_a_result(self.code) else "program"
+        """What the label says; a program that assigns `result` is one under every label."""
+        if self.label not in _PROSE_LABELS | _FOREIGN_LABELS or _builds_a_result(self.code):
+            return "program"
+        return "words" if self.label in _PROSE_LABELS else "foreign"
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,15 @@ def program_of(code: str) -> str:
     """
     lines = textwrap.dedent(code.replace("\r\n", "\n").replace("\r", "\n")).split("\n")  # as Python ends lines
     if any(line.startswith(">>>") for line in lines):
-        lines = [line[3:].removeprefix(" ") for line in lines if line.startswith(_PROMPTS)]
-    return _with_result("\n".join(line for line in lines if not _MAGIC.match(line)).strip("\n"))
+        shown = [line for line in lines if not line.startswith(_PROMPTS)]  # what the prompt answered, or more program
+        answered = not _assigns(_parsed("\n".join(shown).strip("\n")))
+        lines = [
+            line[3:].removeprefix(" ") if line.startswith(_PROMPTS) else line
+            for line in lines
+            if line.startswith(_PROMPTS) or not answered
+        ]
+    unmarked = (_MAGIC.sub("", line) for line in lines)
+    return _with_result("\n".join(line for line in unmarked if line.strip() or line == "").strip("\n"))
 
 
 def _with_result(program: str) -> str:
@@ -107,6 +118,10 @@ def _builds_a_result(code: str) -> bool:
         _assigns_result(statement) and any(isinstance(node, ast.Attribute | ast.Call) for node in ast.walk(statement))
         for statement in tree.body
     )
+
+
+def _assigns(tree: ast.Module | None) -> bool:
+    return tree is not None and any(isinstance(statement, ast.Assign) for statement in tree.body)
 
 
 def _assigns_result(statement: ast.stmt) -> bool:

@@ -9,4 +9,4 @@ TOKENIZE = "tokenize = \"porter unicode61 tokenchars '_'\""  # by stems; names w
 
 def any_of(words: Iterable[str]) -> str:
     """Any of these words and phrases; quoted, so that none is read as FTS5's syntax."""
-    return " OR ".join(f'"{word}"' for word in words)
+    return " OR ".join('"' + word.replace('"', '""') + '"' for word in words)

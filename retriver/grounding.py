@@ -20,7 +20,7 @@ from utils.programs.terms import key_terms
 PASSAGES_TO_QUOTE = 3  # an answer of the manual's own words is read as it stands
 PASSAGES_TO_WRITE_FROM = 4
 PASSAGES_AN_EXAMPLE = 24  # no program of the corpus uses as many operators
-ROUNDS = 3  # of taking other passages in the place of those that do not pass the gate
+ROUNDS = 8  # of taking other passages in the place of those that do not pass the gate
 EXTRACTIVE = "extractive"
 
 

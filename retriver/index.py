@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from retriver.encoder import Encoder
 
 SCHEMA_VERSION = 4
+MOST_BYTES_READ = 64_000_000  # of an index, to see whether it is whole
 SHORTEST_PARAGRAPH = 20  # characters; a shorter one says too little to be near anything
 SECTION, PART = "section", "part"
 
@@ -173,6 +174,15 @@ def _is_index_of(file: Path, content: str, encoder: Encoder | None) -> bool:
     return encoder is None or (about.complete and about.encoder == encoder.name)
 
 
+def _is_damaged(connection: sqlite3.Connection, file: Path) -> bool:
+    """Whether pages are missing, or (looked for in a file that is read in a moment) spoilt."""
+    size = file.stat().st_size
+    pages, page_size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return size < pages * page_size or (
+        size <= MOST_BYTES_READ and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok"
+    )
+
+
 def _about(file: Path) -> _About | None:
     """What an index file says of itself; None if there is none to read."""
     if not file.is_file():
@@ -180,6 +190,8 @@ def _about(file: Path) -> _About | None:
     try:
         with closing(read_only(file)) as connection:
             content, encoder, complete = connection.execute("SELECT content, encoder, complete FROM about").fetchone()
+            if _is_damaged(connection, file):
+                return None
     except (sqlite3.Error, TypeError):
         return None  # cut off, of another layout, or not an index: it is built anew
     return _About(str(content), str(encoder), bool(complete))

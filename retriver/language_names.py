@@ -32,8 +32,10 @@ _LISTED = r"(?:\s*(?:,|/|\band\b|\bor\b|`[^`]*`))*\s*"
 _DENIED_AFTER = re.compile(
     _LISTED
     + r"(?:do(?:es)? not (?:exist|work)|do(?:es)?n't exist|(?:is|are) (?:gone|refused|rejected|wrong|no|invalid)\b"
-    r"|(?:is|are) not (?:an?|the|part|in|known|available|supported|defined|allowed|valid|PyDough)\b|must be\b|no longer"
-    r"|(?:was|were|has been|have been) (?:removed|dropped)|fails?\b|raises?\b|cannot\b)"
+    r"|(?:is|are) not (?:an?|the|part|in|known|available|supported|defined|allowed|valid|PyDough)\b|no longer"
+    r"|must be (?:`|re|written\b|avoided\b|turned\b)|(?:was|were|has been|have been) (?:removed|dropped)|fails?\b"
+    r"|raises? (?:an? |the )?[`\w]*(?:[Ee]rror|[Ee]xception)"
+    r"|cannot be (?:used|called|compiled|written|found|applied)\b)"
 )
 _DENIED_BEFORE = re.compile(
     r"(?:\b(?:(?:there (?:is|are)|has|have|with|knows) no|instead of|in place of|rather than|not|never|unlike|without)"
@@ -131,6 +133,7 @@ def name_problems(
 
     def excused(start: int, end: int, name: str = "") -> bool:
         """Denied right before or after, where the code around it begins and ends; or a name of SQL as such."""
+        is_method = paragraph[max(0, start - 1) : start] == "."  # `nations.LIMIT(5)` is no SQL
         around = bisect_right(spans, (start, len(paragraph) + 1, "")) - 1
         if around >= 0 and start < spans[around][1]:
             start, end = spans[around][0], max(end, spans[around][1])
@@ -142,7 +145,7 @@ def name_problems(
         if _DENIED_BEFORE.search(paragraph[max(first, start - _NEAR) : start]):
             return True
         sentence = paragraph[max(first, start - _NEAR) : min(last, end + _NEAR)]
-        return bool(_SQL.search(sentence)) and name in _names_of_sql()
+        return not is_method and bool(_SQL.search(sentence)) and name in _names_of_sql()
 
     known = language.operators
     problems = []

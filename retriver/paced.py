@@ -56,4 +56,5 @@ class PacedRetriever:
 def _classify(error: BaseException) -> Fault:
     if isinstance(error, R2RError) and error.retryable:
         return Fault("r2r", str(error), retry=True)
-    return Fault("r2r", str(error), retry=False, stop=error if isinstance(error, R2RError) else None)
+    stop = error if isinstance(error, R2RError) and error.fatal else None  # else only this one search is at fault
+    return Fault("r2r", str(error), retry=False, stop=stop)

@@ -38,7 +38,9 @@ The search results are all you may rely on. Each begins with its source ID in sq
 """
 
 # Fenced blocks first, then `inline`: a bracket in code is an index or a list, no citation
-_CODE = re.compile(r"(^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(
+    r"(^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)|^[ \t]*~~~.*?(?:^[ \t]*~~~[ \t]*$|\Z)|`[^`\n]+`)", re.MULTILINE | re.DOTALL
+)
 _ONE_MARK = r"(?:[0-9a-f]{7,8}|\d{1,3})"
 _MARKS = re.compile(rf"\[\s*({_ONE_MARK}(?:\s*[,;]\s*{_ONE_MARK})*)\s*\](?!\()")
 _MARK_LENGTH = 7  # R2R cites a result by the first characters of its id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from retriver.code_blocks import marks_of, program_of, read_markdown
 from retriver.fts import TOKENIZE, any_of
 from retriver.terms import all_words, is_operator_name, question_terms
 from utils.core.paths import GRAPHS_DIR, KNOWLEDGE_DIR
+from utils.databases.schema_text import load_graphs
 from utils.programs.source import ProgramError
 from utils.programs.terms import operators
 
@@ -68,6 +68,11 @@ class Thesaurus:
                 yield answer
 
 
+def thesaurus_files() -> list[Path]:
+    """The files that the thesaurus is made of, beside the manual's."""
+    return [RINGS_FILE, *sorted(GRAPHS_DIR.glob("*.json"))]
+
+
 @cache
 def manual_thesaurus() -> Thesaurus:
     """The thesaurus of our own rings, graphs and manual, whatever folder is searched."""
@@ -107,7 +112,7 @@ def _names_of(chunk: Chunk) -> tuple[str, ...]:
 def _graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
     """A name of a metadata graph with the synonyms that the graph gives it."""
     for file in sorted(folder.glob("*.json")):
-        yield from _named_synonyms(json.loads(file.read_text(encoding="utf-8")))
+        yield from _named_synonyms(load_graphs(file))
 
 
 def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:

@@ -131,3 +131,21 @@ def test_a_long_text_is_read_quickly(part: str) -> None:
     started = time.perf_counter()
     read_markdown(part * (100_000 // len(part)))
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("label", ["sql", "json", "bash", "csv", "mermaid"])
+def test_a_foreign_label_hides_no_program(label: str) -> None:
+    assert CodeBlock(label, "result = nations.CALCULATE(name)").kind == "program"
+    assert CodeBlock(label, "SELECT 1 FROM nations").kind == "foreign"
+    assert CodeBlock(label, "graph TD; A-->B").kind == "foreign"
+
+
+def test_lines_between_prompts_are_program_where_they_assign() -> None:
+    assert program_of(">>> a = nations\n>>> a\n   name\n0  PERU") == "a = nations\nresult = a"
+    assert program_of(">>> a = nations\nresult = a.LIMIT(5)") == "a = nations\nresult = a.LIMIT(5)"
+
+
+def test_what_follows_a_magic_word_is_program() -> None:
+    assert program_of("%%pydough\nresult = nations") == "result = nations"
+    assert program_of("%pydough result = nations.LIMIT(5)") == "result = nations.LIMIT(5)"
+    assert program_of("%load_ext pydough.jupyter_extensions\nresult = nations") == "result = nations"

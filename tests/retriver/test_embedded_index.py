@@ -205,3 +205,15 @@ def test_threads_share_an_index(index: EmbeddedIndex) -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 200
+
+
+@pytest.mark.parametrize("spoil", ["cut", "zeros"])
+def test_a_damaged_index_is_built_again(manual: Path, tmp_path: Path, spoil: str) -> None:
+    open_index(manual, tmp_path).close()
+    file = index_file(manual, tmp_path)
+    whole = file.read_bytes()
+    half = len(whole) // 2
+    file.write_bytes(whole[:half] if spoil == "cut" else whole[:8192] + bytes(len(whole) - 8192))
+    opened = open_index(manual, tmp_path)
+    assert [passage.path.split(" > ")[-1] for passage in opened.search("RANKING", 1)] == ["RANKING"]
+    opened.close()

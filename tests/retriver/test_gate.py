@@ -285,7 +285,7 @@ def test_another_graph_or_version_is_compiled_again(tmp_path: Path, monkeypatch:
     ],
 )
 def test_what_may_end_otherwise_is_told_and_not_kept(tmp_path: Path, passing: Compiled) -> None:
-    counting: Any = CountingCompiler(passing, Compiled(sql={"sqlite": "SELECT 1"}))
+    counting: Any = CountingCompiler(passing, passing, Compiled(sql={"sqlite": "SELECT 1"}))  # it is asked twice
     with Gate(counting, ONE, tmp_path / "c.sqlite") as gate:
         assert problems(gate, fenced(FINE)) == [f"does not compile: '{FINE}': {passing.detail}"]
         assert problems(gate, fenced(FINE)) == []

@@ -40,6 +40,10 @@ def problems(
         ("There is no need to wait: call `BACK(1)`.", "BACK"),
         ("BACK(1) does help; LIMIT does not exist.", "BACK"),
         ("It compiles to SQL with `BACK(1)`.", "BACK"),
+        ("`BACK(1)` must be called on a collection, and goes one level up.", "BACK"),
+        ("`LIMIT(5)` raises the number of rows to five.", "LIMIT"),
+        ("`LIMIT(5)` cannot return more than five rows.", "LIMIT"),
+        ("As in SQL, write `nations.LIMIT(5)` to take five rows.", "LIMIT"),
     ],
 )
 def test_a_name_that_does_not_exist_is_found(paragraph: str, name: str) -> None:
@@ -77,6 +81,8 @@ def test_a_form_that_is_gone_is_found(paragraph: str, form: str) -> None:
         "`BACK(1).name` does not exist: use a CALCULATE.",
         "`BACK`, `LIMIT` and `MODE(x)` do not exist.",
         "There is no `GROUP_BY`; use PARTITION.",
+        "`BACK(1)` raises an error, `UP(1)` raises `UnknownNameError`, and `OVER(x)` cannot be used.",
+        "`BACK(1)` must be replaced by a CALCULATE.",
         "TOP_K instead of `.LIMIT(5)`.",
         "`nations(name=name)` must be `nations.CALCULATE(name=name)`.",
         '`PARTITION` is a method, `PARTITION(nations, name="g", by=x)` is refused.',

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,37 @@ Also asked as nothing in particular
     assert second.asked == []
     assert without_asked(first.text) == "First."
     assert without_asked(second.text) == second.text
+
+
+@pytest.mark.parametrize("mark", ["1. ", "- ", "10) "])
+def test_a_fence_behind_a_list_mark_is_one(mark: str) -> None:
+    code = f"{mark}```python\n   # pick nations\n   result = nations\n   ```"
+    found = chunk_markdown(f"# Guide\n\n{code}\n\n## Next\n\nTurn.\n", "a.md")
+    assert [chunk.heading for chunk in found] == ["Guide", "Next"]
+
+
+def test_a_fence_within_code_ends_no_block() -> None:
+    code = "```python\nx = '''\n        ```\n'''\n# remark\n```"
+    found = chunk_markdown(f"# Guide\n\n{code}\n\n## Next\n\nTurn.\n", "a.md")
+    assert [chunk.heading for chunk in found] == ["Guide", "Next"]
+
+
+@pytest.mark.parametrize(
+    "line", ["<!--a-->" * 3_000 + "x", "# a" + " " * 50_000 + "b", "#" + " " * 50_000 + "#" * 50_000 + "b"]
+)
+def test_no_line_takes_long(line: str) -> None:
+    started = time.monotonic()
+    chunk_markdown(f"# A\n\n{line}\n\nText.\n", "a.md")
+    assert time.monotonic() - started < 5  # it was years
+
+
+def test_hashes_that_end_a_heading_are_none_of_it() -> None:
+    found = chunk_markdown("## Sort ##\n\none\n\n## C#\n\ntwo\n\n## A  # b ###  \n\nthree\n", "a.md")
+    assert [chunk.heading for chunk in found] == ["Sort", "C#", "A  # b"]
+
+
+def test_a_file_whose_name_is_not_utf8_is_told(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.md", "wb") as stream:
+        stream.write(b"# A\n\ntext\n")
+    with pytest.raises(UserError, match="its name is not UTF-8"):
+        chunk_folder(tmp_path)

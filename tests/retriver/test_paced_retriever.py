@@ -56,3 +56,15 @@ def test_what_fails_is_told_in_the_servers_own_words(make: Callable[[], R2RError
     assert isinstance(error, R2RError)
     assert str(error) == str(make())
     assert error.fatal is make().fatal
+
+
+def test_a_search_that_is_refused_stops_no_other_one() -> None:
+    found = _searches(_Server(R2RError("422: too long")), 5, concurrency=1)
+    assert [type(one) for one in found].count(R2RError) == 1
+    assert sum(isinstance(one, list) for one in found) == 4
+
+
+def test_where_none_would_be_answered_all_end() -> None:
+    server = _Server(R2RError("no key", fatal=True))
+    assert [str(one) for one in _searches(server, 5, concurrency=1)] == ["no key"] * 5
+    assert server.asked == 1

@@ -193,3 +193,9 @@ def test_without_a_model_the_nearest_passages_are_quoted() -> None:
 def test_other_prompts_need_a_model(prompt: str) -> None:
     with pytest.raises(NoModelError, match="no language model is configured"):
         quoted_answer(prompt, lambda texts: np.ones((len(texts), 1)))
+
+
+def test_a_bracket_in_a_block_of_tildes_is_no_citation() -> None:
+    passages = [Passage(passage_id="p", path="p", text="t")]
+    written = "A [1234567].\n\n~~~python\nresult = parts[3]\n~~~\n"
+    assert numbered_answer(written, passages, ["1234567-x"]).text == "A [1].\n\n~~~python\nresult = parts[3]\n~~~"

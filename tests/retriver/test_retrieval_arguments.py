@@ -40,3 +40,14 @@ def test_r2r_writes_only_from_what_it_holds(script: str, tmp_path: Path) -> None
     done = run_script(script, "--provider", "r2r", "--work-dir", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: --provider r2r: R2R writes from what it holds itself; add --backend r2r\n"
+
+
+def test_the_server_and_the_words_are_part_of_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    for address in ("http://127.0.0.1:7272", "http://user:secret@127.0.0.1:7273"):
+        monkeypatch.setenv("R2R_API_BASE", address)
+        states.append(retrieval_state(flags("--backend", "r2r")))
+    assert states[0] != states[1] and "secret" not in str(states)
+    before = retrieval_state(flags())
+    monkeypatch.setattr("retriver.arguments.thesaurus_files", list)
+    assert retrieval_state(flags()) != before

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriver.chunks import chunk_markdown
@@ -12,10 +14,12 @@ from retriver.synonyms import (
     MOST_WORDS,
     RINGS_FILE,
     Thesaurus,
+    _graph_rings,
     manual_thesaurus,
     read_rings,
     ways_of_asking,
 )
+from utils.core.console import UserError
 
 COOKBOOK = """\
 # Cookbook
@@ -82,6 +86,7 @@ def test_others_of_a_ring(thesaurus: Thesaurus) -> None:
     assert thesaurus.others("?") == []
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_question(text: str) -> None:
     assert len(manual_thesaurus().names_for(text)) <= MOST_NAMES
@@ -100,3 +105,13 @@ def test_rings_are_words_of_one_meaning() -> None:
 
 def test_the_graphs_synonyms_count_too() -> None:
     assert "investors" in manual_thesaurus().others("customers")
+
+
+def test_a_synonym_with_a_quote_is_one(tmp_path: Path) -> None:
+    assert Thesaurus([("floppy", '5" disk')], []).others("a floppy, please") == ["floppy", '5" disk']
+
+
+def test_a_graph_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text("{")
+    with pytest.raises(UserError, match=r"mine\.json:1: not JSON"):
+        list(_graph_rings(tmp_path))
