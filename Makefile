@@ -17,7 +17,7 @@ data: $(VENV)/.installed databases ## build the databases and the training set; 
 	$(RUN) retrieve_pydough.py --provider corpus --work-dir $(WORK_DIR)
 	$(RUN) generate_finetuning_data_gemini.py --provider corpus --work-dir $(WORK_DIR)
 	$(RUN) merge_schema_data.py --work-dir $(WORK_DIR)
-	@echo "the training set is in $(WORK_DIR)/sft/latest: train.jsonl, validation.jsonl, basicq.jsonl, manifest.json, report.html"
+	@echo "the training set is in $(WORK_DIR)/sft/latest: train.jsonl, validation.jsonl, basicq_*.jsonl, manifest.json, report.html"
 
 data-gemini: $(VENV)/.installed databases ## the same, asking Gemini for what has no proven program (needs a key)
 	$(RUN) basicQ_retrieve_pydough.py --provider gemini --work-dir $(WORK_DIR)

@@ -35,8 +35,8 @@ from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.databases.entries import input_files
-from utils.dataset.arguments import add_split_arguments
-from utils.dataset.splits import is_held_out
+from utils.dataset.arguments import add_split_arguments, split_rule
+from utils.dataset.facts import side_of
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
 from utils.gemini.client import endpoint_name
 from utils.gemini.prices import Prices
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     rows = QuestionFiles(files)
     documented = _usable(work.stage("documented"))
     output = work.stage("generated")
-    proof = settings_from(args)
+    proof, split = settings_from(args), split_rule(args, entries)
     plan = StagePlan(
         rows=rows,
         entries=entries,
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
         output=output,
         generation=generation_settings(args, version("pydough")),
         proof=proof,
-        held_out=lambda example: example.is_benchmark or _is_held_out(example, args.seed, args.validation_share),
+        held_out=lambda example: example.is_benchmark or side_of(example, split) != "train",
         ask_all=args.ask == "all",
         target=args.target_accepted,
     )
@@ -124,12 +124,8 @@ def _asked(args: argparse.Namespace, plan: StagePlan) -> dict[str, object]:
         "generation": repr(plan.generation),
         "url": args.base_url,
         "target": args.target_accepted,
-        "split": [args.seed, args.validation_share],
+        "split": repr(split_rule(args, plan.entries)),
     }
-
-
-def _is_held_out(example: Example, seed: int, validation_share: float) -> bool:
-    return is_held_out(example.program or "", seed, validation_share)
 
 
 def _target_code(accepted: int, target: int) -> ExitCode:

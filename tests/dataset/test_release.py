@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.dataset.support import ENTRIES, answer, example, lines, outcomes, released
-from utils.core.console import UserError
+from tests.dataset.support import answer, example, lines, outcomes, release_settings, released
+from utils.core.jsonl import write_jsonl
+from utils.core.paths import WorkDir
 from utils.core.records import Verdict
-from utils.dataset.release import ReleaseSettings, SchemaJoiner, write_release
-from utils.dataset.sft import SYSTEM_INSTRUCTION, contract_problem
+from utils.dataset.contract import contract_problem, estimated_tokens
+from utils.dataset.release import write_release
+from utils.dataset.sft import SYSTEM_INSTRUCTION
 
 OTHER_TEMPLATES = (
     "COUNT(parts)",
@@ -25,47 +28,78 @@ OTHER_TEMPLATES = (
 
 
 def test_every_row_has_one_line_out_in_its_order(tmp_path: Path) -> None:
+    wrong = Verdict(status="mismatch", detail="5 rows, not 7", notes=["a tie"])
     rows = [
-        example("good"),
-        example("wrong", status="mismatch", verdict=Verdict(status="mismatch", detail="5 rows, not 7"), tier=None),
+        example("good", definitions="good = not bad"),
+        example("wrong", status="mismatch", verdict=wrong, tier=None),
         example("unwritten", status="no_program", detail="nobody has written one", program=None, verdict=None),
-        example("copy", question="what about GOOD"),
+        example("copy", question="what about GOOD", definitions="good = not bad"),
         example("stranger", question="Who are you?"),
     ]
     answers = [answer("sort"), answer("fly", status="no_passages", detail="nothing matches", answer="")]
     counts = released(tmp_path, rows, answers, known=["good", "wrong", "unwritten", "copy"], validation_share=0)
-    assert lines(tmp_path / "rows.jsonl") == [
-        {
-            "question_id": name,
-            "db_name": db_name,
-            "outcome": outcome,
-            "detail": detail,
-            "tier": tier,
-            "origin": origin,
-            "source": source,
-            "is_benchmark": False,
-        }
-        for name, db_name, outcome, detail, tier, origin, source in [
-            ("good", "tpch", "train", "", "gold", "corpus", "q.csv:good"),
-            ("wrong", "tpch", "mismatch", "5 rows, not 7", None, "corpus", "q.csv:wrong"),
-            ("unwritten", "tpch", "no_program", "nobody has written one", "gold", "corpus", "q.csv:unwritten"),
-            ("copy", "tpch", "duplicate", "same question as good", "gold", "corpus", "q.csv:copy"),
-            (
-                "stranger",
-                "tpch",
-                "unknown_schema",
-                "question_id 'stranger' is in none of the question files; add it there or drop the row",
-                "gold",
-                "corpus",
-                "q.csv:stranger",
-            ),
-            ("sort", "", "basicq", "", "doc", "", "basicq.jsonl:1"),
-            ("fly", "", "no_passages", "nothing matches", None, "", "basicq.jsonl:2"),
-        ]
+    written = lines(tmp_path / "rows.jsonl")
+    assert [tuple(row[key] for key in ("question_id", "outcome", "detail", "tier", "source")) for row in written] == [
+        ("good", "train", "", "gold", "q.csv:good"),
+        ("wrong", "mismatch", "5 rows, not 7", None, "q.csv:wrong"),
+        ("unwritten", "no_program", "nobody has written one", "gold", "q.csv:unwritten"),
+        ("copy", "duplicate", "same question as good", "gold", "q.csv:copy"),
+        (
+            "stranger",
+            "unknown_schema",
+            "question_id 'stranger' is in none of the question files; add it there or drop the row",
+            "gold",
+            "q.csv:stranger",
+        ),
+        ("sort", "basicq_train", "", "doc", "basicq.jsonl:1"),
+        ("fly", "no_passages", "nothing matches", None, "basicq.jsonl:2"),
     ]
+    tokens = estimated_tokens(lines(tmp_path / "train.jsonl")[0])
+    assert written[0] == {
+        "question_id": "good",
+        "db_name": "tpch",
+        "outcome": "train",
+        "detail": "",
+        "tier": "gold",
+        "origin": "corpus",
+        "source": "q.csv:good",
+        "is_benchmark": False,
+        "question": "What about good?\n\nDefinitions: good = not bad",
+        "program": rows[0].program,
+        "difficulty": "easy",
+        "operators": ["WHERE"],
+        "template": written[0]["template"],
+        "tokens": tokens,
+        "verdict": {
+            "status": "match",
+            "instances_passed": 1,
+            "instances_tried": 1,
+            "differs_on": "",
+            "reasons": [],
+            "notes": [],
+            "lints": [],
+        },
+    }
+    assert re.fullmatch("[0-9a-f]{12}", written[0]["template"])
+    assert written[1]["verdict"]["notes"] == ["a tie"]
+    assert {row["tokens"] for row in written[1:5]} == {0} and written[5]["tokens"] > 0
     assert counts.rows == Counter(train=1, mismatch=1, no_program=1, duplicate=1, unknown_schema=1)
-    assert counts.answers == Counter(basicq=1, no_passages=1)
-    assert counts.written == Counter({("tpch", "train"): 1})
+    assert counts.answers == Counter(basicq_train=1, no_passages=1)
+    assert counts.databases == Counter({("tpch", "train"): 1})
+    assert counts.tiers == Counter({("gold", "train"): 1, ("doc", "basicq_train"): 1})
+    assert counts.difficulty == Counter({("easy", "train"): 1})
+    assert counts.operators == Counter(WHERE=1)
+
+
+def test_a_row_of_another_database_than_its_question_says_is_stale(tmp_path: Path) -> None:
+    work = WorkDir(tmp_path)
+    write_jsonl(work.stage("generated"), [example("a", db_name="TPCH"), example("b", db_name="broker")])
+    write_jsonl(work.stage("basicq"), [])
+    known = [("a", "tpch"), ("b", "tpch")]
+    write_release(tmp_path, work.stage("generated"), work.stage("basicq"), known, *release_settings(validation_share=0))
+    assert outcomes(tmp_path) == {"a": "train", "b": "unknown_schema"}
+    [told] = [row["detail"] for row in lines(tmp_path / "rows.jsonl") if row["question_id"] == "b"]
+    assert told == "question_id 'b' is of database 'tpch' in the question files, of 'broker' here; run stage 3 again"
 
 
 def test_only_what_is_accepted_and_proven_is_written(tmp_path: Path) -> None:
@@ -115,9 +149,12 @@ def test_a_broken_line_costs_only_itself(tmp_path: Path, line: str, told: str) -
     for name, records in stages.items():
         good = [record.model_dump_json() for record in records]
         (tmp_path / f"{name}.jsonl").write_text("\n".join([good[0], line, "", good[1]]) + "\n")
-    joiner = SchemaJoiner({"a": "tpch", "b": "tpch"}, ENTRIES, "none")
     counts = write_release(
-        tmp_path / "out", tmp_path / "generated.jsonl", tmp_path / "basicq.jsonl", joiner, ReleaseSettings()
+        tmp_path / "out",
+        tmp_path / "generated.jsonl",
+        tmp_path / "basicq.jsonl",
+        [("a", "tpch"), ("b", "tpch")],
+        *release_settings(schema="none"),
     )
     assert counts.rows["invalid"] == counts.answers["invalid"] == 1
     assert counts.rows.total() == counts.answers.total() == 3
@@ -140,25 +177,6 @@ def test_the_first_row_that_is_written_is_the_one_that_stays(tmp_path: Path) -> 
     assert found["too_long"][0] == "contract" and "tokens" in found["too_long"][1]
     assert found["same_program"] == ("train", "")
     assert found["third"] == ("duplicate", "same program as same_program")
-
-
-def test_one_question_on_two_databases_never_stands_on_both_sides(tmp_path: Path) -> None:
-    rows = [
-        example(f"{name}_{number}", question=f"Question {number}?", db_name=name, program=f"result = {operator}")
-        for number in range(20)
-        for name, operator in zip(("tpch", "tpch_duckdb"), (OTHER_TEMPLATES * 7)[number : number + 2], strict=True)
-    ]
-    rows = [row.model_copy(update={"program": f"{row.program}.WHERE(key > {i})"}) for i, row in enumerate(rows)]
-    counts = released(tmp_path, rows, schema="none", validation_share=0.5)
-    sides = {
-        side: {line["contents"][0]["parts"][0]["text"] for line in lines(tmp_path / f"{side}.jsonl")}
-        for side in ("train", "validation")
-    }
-    assert sides["train"] and sides["validation"]
-    assert not sides["train"] & sides["validation"]
-    leaks = [row["detail"] for row in lines(tmp_path / "rows.jsonl") if row["outcome"] == "leak"]
-    assert counts.rows["leak"] == len(leaks) > 0
-    assert set(leaks) <= {"the same question stands in train", "the same question stands in validation"}
 
 
 PROGRAMS = st.builds(
@@ -197,25 +215,22 @@ def test_nothing_is_lost_and_nothing_leaks(tmp_path: Path, rows: list, share: fl
         assert not texts["train"] & texts["validation"]
     for row in lines(tmp_path / "rows.jsonl"):
         if row["outcome"] == "duplicate":
-            assert found[row["detail"].split()[-1]] in ("train", "validation")
+            assert found[row["detail"].split()[-1]] in ("train", "validation", "leak")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, more=ROWS)
-def test_rows_added_at_the_end_change_no_earlier_line(tmp_path: Path, rows: list, more: list) -> None:
-    def written(chosen: list) -> dict[str, str]:
+def test_rows_added_move_none_to_another_side(tmp_path: Path, rows: list, more: list) -> None:
+    def sides(chosen: list) -> dict[str, str]:
         examples = [
             example(f"r{index}", question=question, program=program, db_name=db_name)
             for index, (question, program, db_name) in enumerate(chosen)
         ]
         released(tmp_path, examples, schema="none", validation_share=0.4)
-        return {
-            name: (tmp_path / f"{name}.jsonl").read_text(encoding="utf-8") for name in ("train", "validation", "rows")
-        }
+        return {name: side for name, side in outcomes(tmp_path).items() if side in ("train", "validation")}
 
-    before, after = written(rows), written(rows + more)
-    for name, text in before.items():
-        assert after[name].startswith(text)
+    before, after = sides(rows), sides(rows + more)
+    assert all(after.get(name, side) == side for name, side in before.items())
 
 
 def test_the_settings_shape_the_lines(tmp_path: Path) -> None:
@@ -237,22 +252,33 @@ def test_the_settings_shape_the_lines(tmp_path: Path) -> None:
 
 def test_an_answer_that_breaks_the_contract_is_told_and_left_out(tmp_path: Path) -> None:
     counts = released(
-        tmp_path, [example("a")], [answer("good"), answer("blank", answer=" "), answer("long", answer="x" * 400_000)]
+        tmp_path,
+        [example("a")],
+        [answer("good"), answer("blank", answer=" "), answer("long", answer="x" * 400_000)],
+        validation_share=0,
     )
-    assert counts.answers == Counter(basicq=1, contract=2)
-    assert len(lines(tmp_path / "basicq.jsonl")) == 1
-    assert outcomes(tmp_path) | {"a": ""} == {"a": "", "good": "basicq", "blank": "contract", "long": "contract"}
-
-
-def test_too_much_validation_is_refused(tmp_path: Path) -> None:
-    rows = [example(f"r{index}", program=f"result = nations.WHERE(key == {index})") for index in range(1_002)]
-    with pytest.raises(UserError, match=r"more than 30 % of 0 training rows; lower --validation-share"):
-        released(tmp_path, rows, schema="none", validation_share=0.99999)
+    assert counts.answers == Counter(basicq_train=1, contract=2)
+    assert len(lines(tmp_path / "basicq_train.jsonl")) == 1
+    assert outcomes(tmp_path) | {"a": ""} == {"a": "", "good": "basicq_train", "blank": "contract", "long": "contract"}
 
 
 def test_empty_stages_make_empty_files(tmp_path: Path) -> None:
     counts = released(tmp_path, [])
     assert (counts.rows.total(), counts.answers.total()) == (0, 0)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.jsonl")} == {
-        f"{name}.jsonl": b"" for name in ("basicq", "train", "validation", "rows")
+        f"{name}.jsonl": b"" for name in ("basicq_train", "basicq_validation", "train", "validation", "rows")
     }
+
+
+def test_answers_are_divided_and_a_share_of_them_mixed_in(tmp_path: Path) -> None:
+    examples = [example(f"r{n}", program=f"result = nations.WHERE(key == {n})") for n in range(60)]
+    answers = [answer(f"q{n}") for n in range(100)] + [answer("again", question="HOW to q5")]
+    counts = released(tmp_path, examples, answers, schema="none", validation_share=0.2, seed=3, basicq_share=0.25)
+    train = lines(tmp_path / "train.jsonl")
+    mixed = [line for line in train if line["contents"][0]["parts"][0]["text"].startswith("How to")]
+    assert counts.answers["train"] == len(mixed) == round(counts.rows["train"] / 3) > 0
+    assert counts.answers["duplicate"] == 1
+    assert 8 < counts.answers["basicq_validation"] == len(lines(tmp_path / "basicq_validation.jsonl")) < 35
+    written = [row for row in lines(tmp_path / "rows.jsonl") if row["outcome"] == "train"]
+    for row, line in zip(written, train, strict=True):  # the k-th row of a file is the k-th of its outcome
+        assert line["contents"][0]["parts"][0]["text"] == row["question"]

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.dataset.splits import split_of
+from utils.dataset.splits import SplitRule, point
+
+
+def split_of(group: str, seed: int, share: float) -> str:
+    return SplitRule("template", share, seed=seed).side(group, "tpch", "what?")
+
 
 SHARES = st.floats(0, 0.99)
 
@@ -42,3 +47,38 @@ def test_the_sides_of_a_released_set_never_change() -> None:
     """Fixed: a set that was published must be split the same way by every later version of this code."""
     sides = [split_of(f"template {number}", 0, 0.3) for number in range(12)]
     assert [number for number, side in enumerate(sides) if side == "validation"] == [0, 1, 6, 11]
+
+
+@given(st.text(), st.text(), st.text(), st.sampled_from(["template", "question"]), st.integers(0, 9))
+def test_a_test_share_takes_from_train_alone(shape: str, name: str, asked: str, kind: str, seed: int) -> None:
+    without = SplitRule(kind, 0.2, 0.0, seed).side(shape, name, asked)
+    with_test = SplitRule(kind, 0.2, 0.3, seed).side(shape, name, asked)
+    assert (without, with_test) in {("validation", "validation"), ("train", "train"), ("train", "test")}
+
+
+@pytest.mark.parametrize(("kind", "stays"), [("template", 0), ("question", 2)])
+def test_the_group_alone_decides(kind: str, stays: int) -> None:
+    rule = SplitRule(kind, 0.4, 0.3)
+    for number in range(50):
+        rows = [
+            [f"{part} {number}" if place == stays else f"{part} {other}" for place, part in enumerate("abc")]
+            for other in range(9)
+        ]
+        assert len({rule.side(*row) for row in rows}) == 1
+    assert {rule.side(*[f"{part} {number}" for part in "abc"]) for number in range(50)} == {
+        "train",
+        "validation",
+        "test",
+    }
+
+
+def test_whole_databases_are_held_out() -> None:
+    rule = SplitRule("database", 0.1, 0.5, holdout=("broker",))
+    assert {rule.side(f"t{number}", "tpch", "q") for number in range(50)} == {"train"}
+    assert {rule.side(f"t{number}", "Broker", "q") for number in range(50)} == {"validation", "test"}
+    assert {SplitRule("database", holdout=("a",)).side(f"t{n}", "a", "q") for n in range(9)} == {"validation"}
+
+
+@given(st.integers(), st.lists(st.text()))
+def test_a_point_is_a_number_below_one(seed: int, group: list[str]) -> None:
+    assert 0 <= point(seed, *group) < 1

@@ -8,9 +8,12 @@ import pytest
 from utils.core.console import UserError
 from utils.databases.catalog import DatabaseEntry
 from utils.dataset.release import ReleaseSettings
+from utils.dataset.rendering import LineSettings
+from utils.dataset.selection import Caps
+from utils.dataset.splits import SplitRule
 from utils.dataset.versions import MANIFEST, is_complete, new_version, point_latest_at, version_name
 
-SETTINGS = ReleaseSettings()
+SETTINGS = (LineSettings(), ReleaseSettings())
 
 
 def _entry(**changes: object) -> dict[str, DatabaseEntry]:
@@ -34,11 +37,11 @@ def test_the_name_stands_for_contents_settings_and_sessions(inputs: list[Path], 
     assert version_name(reversed(inputs), SETTINGS, _entry()) == name
     others = [
         version_name(inputs[:1], SETTINGS, _entry()),
-        version_name(inputs, ReleaseSettings(seed=1), _entry()),
-        version_name(inputs, ReleaseSettings(schema="none"), _entry()),
-        version_name(inputs, ReleaseSettings(with_documentation=True), _entry()),
-        version_name(inputs, ReleaseSettings(system_instruction="Write."), _entry()),
-        version_name(inputs, ReleaseSettings(validation_share=0.2), _entry()),
+        version_name(inputs, (LineSettings(schema="none"), ReleaseSettings()), _entry()),
+        version_name(inputs, (LineSettings(system_instruction="Write."), ReleaseSettings()), _entry()),
+        version_name(inputs, (LineSettings(), ReleaseSettings(split=SplitRule(seed=1))), _entry()),
+        version_name(inputs, (LineSettings(), ReleaseSettings(split=SplitRule(holdout=("a", "b")))), _entry()),
+        version_name(inputs, (LineSettings(), ReleaseSettings(caps=Caps(mix={"easy": 1.0}))), _entry()),
         version_name(inputs, SETTINGS, _entry(now="2025-01-01 00:00:00")),
         version_name(inputs, SETTINGS, _entry(configs={"a": "c"})),
         version_name(inputs, SETTINGS, {}),

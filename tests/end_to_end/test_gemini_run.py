@@ -265,7 +265,8 @@ def test_a_wrong_program_never_reaches_the_set(session: Session, released: Path)
     wrong = files_with("wrong_answer", session.work)
     assert {Path(path).name for path in wrong} & {"generated.jsonl", "ledger.sqlite"}  # they were there to be taken
     written = {
-        name: (released / f"{name}.jsonl").read_text(encoding="utf-8") for name in ("train", "validation", "basicq")
+        name: (released / f"{name}.jsonl").read_text(encoding="utf-8")
+        for name in ("train", "validation", "basicq_train")
     }
     for name, text in written.items():
         assert "wrong_answer" not in text and "import os" not in text, name

@@ -59,10 +59,12 @@ def test_a_line_has_exactly_the_shape_of_the_format(staged: WorkDir) -> None:
 def test_the_answers_about_the_language_stand_in_a_file_of_their_own(staged: WorkDir) -> None:
     _release(staged)
     answers = by_id(staged.stage("basicq"))
-    written = lines(staged.sft / "latest" / "basicq.jsonl")
-    assert [(question_of(line), program_of(line)) for line in written] == [
-        (row["question"], row["answer"]) for row in answers.values()
+    written = [
+        line for side in ("train", "validation") for line in lines(staged.sft / "latest" / f"basicq_{side}.jsonl")
     ]
+    assert sorted((question_of(line), program_of(line)) for line in written) == sorted(
+        (row["question"], row["answer"]) for row in answers.values()
+    )
 
 
 def test_the_schema_as_json_or_not_at_all(staged: WorkDir) -> None:
@@ -89,7 +91,7 @@ def test_another_system_instruction(staged: WorkDir, tmp_path: Path) -> None:
     (tmp_path / "instruction.txt").write_text("  Schreib PyDough, höchstens fünf Schritte.\n", encoding="utf-8")
     for line in _release(staged, "--system-instruction", tmp_path / "instruction.txt"):
         assert line["systemInstruction"]["parts"] == [{"text": "Schreib PyDough, höchstens fünf Schritte."}]
-    [answer, *_rest] = lines(staged.sft / "latest" / "basicq.jsonl")
+    [answer, *_rest] = lines(staged.sft / "latest" / "basicq_train.jsonl")
     assert answer["systemInstruction"]["parts"] == [{"text": "Schreib PyDough, höchstens fünf Schritte."}]
 
 
@@ -120,7 +122,7 @@ def test_force_writes_the_same_set_again(staged_copy: WorkDir, staged: WorkDir) 
     assert "written" in printed.splitlines()[-1]
     after = digests(staged_copy.sft)
     changed = {Path(name).name for name in before if before[name] != after[name]}
-    assert changed <= {"manifest.json", "report.html"}  # their time of making
+    assert changed <= {"manifest.json", "report.html", "README.md"}  # their time of making
     assert list(before) == list(after)
 
 
@@ -164,7 +166,7 @@ def test_broken_lines_of_the_stages_cost_only_themselves(staged_copy: WorkDir, s
     outcomes = [row["outcome"] for row in rows]
     assert [outcome for outcome in outcomes if outcome not in ("train", "validation")] == [
         *["invalid"] * 4,
-        "basicq",
+        "basicq_train",
         "invalid",
     ]
     assert [row["source"] for row in rows if not row["question_id"]] == [
@@ -176,7 +178,7 @@ def test_broken_lines_of_the_stages_cost_only_themselves(staged_copy: WorkDir, s
     counts = json.loads((latest / "manifest.json").read_text(encoding="utf-8"))["counts"]
     assert counts["4 merge_schema_data"]["rows"] == 5 == counts["3 generate_finetuning_data_gemini"]["rows"]
     assert counts["4 merge_schema_data"]["invalid"] == 3
-    assert counts["4 basicq"] == {"rows": 3, "basicq": 1, "invalid": 2}
+    assert counts["4 basicq"] == {"rows": 3, "basicq_train": 1, "invalid": 2}
     assert "generated.jsonl:2" in (latest / "report.html").read_text(encoding="utf-8")
 
 
@@ -207,11 +209,12 @@ def test_duplicates_name_the_row_that_stays(work: WorkDir, staged: WorkDir) -> N
         (work.root / "stages" / name).write_bytes((staged.root / "stages" / name).read_bytes())
     printed = make(4, work.root, "--questions", questions)
     outcomes = {row["question_id"]: row for row in lines(work.sft / "latest" / "rows.jsonl")}
-    for name, kind in (("same_question", "question"), ("same_program", "program"), ("shouting", "program")):
+    same = {"same_question": "question", "same_program": "program", "other_program": "program", "shouting": "program"}
+    for name, kind in same.items():
         assert (outcomes[name]["outcome"], outcomes[name]["detail"]) == ("duplicate", f"same {kind} as nations")
-    for name in ("nations", "other_program", "elsewhere"):
+    for name in ("nations", "elsewhere"):
         assert outcomes[name]["outcome"] in ("train", "validation")
-    assert "3 duplicate" in printed
+    assert "4 duplicate" in printed
 
 
 @pytest.mark.parametrize("share", ["1", "-0.1", "nan", "half"])

@@ -142,7 +142,7 @@ def test_killed_twice_it_ends_with_the_same_bytes_and_pays_only_for_what_was_in_
     make(4, stoppable.root, "--questions", undisturbed.parent / "questions.csv", "--validation-share", 0.3)
     latest, expected = (root / "sft" / "latest" for root in (stoppable.root, undisturbed))
     assert latest.readlink() == expected.readlink()
-    for name in ("train", "validation", "basicq", "rows"):
+    for name in ("train", "validation", "basicq_train", "basicq_validation", "rows"):
         assert (latest / f"{name}.jsonl").read_bytes() == (expected / f"{name}.jsonl").read_bytes()
 
 

@@ -43,6 +43,7 @@ from tests.loopback.scripted_model import (
 )
 from tests.loopback.storage import Storage
 from tests.loopback.vertex_batches import VertexBatches
+from tests.loopback.vertex_tuning import VertexTuning
 
 __all__ = ["BatchFault", "Fault", "LoopbackGemini", "Received", "read_log"]
 
@@ -77,7 +78,7 @@ class LoopbackGemini:
 
     A batch job is done at poll number `batch_polls`, or `batch_delay_s` seconds after its submission.
     `batch_faults` are used up one a submitted job, `poll_faults` one a poll. Vertex batches read and write the
-    emulator at `gcs_endpoint`, or else at STORAGE_EMULATOR_HOST.
+    emulator at `gcs_endpoint`, or else at STORAGE_EMULATOR_HOST. Tuning jobs and their faults are in `tuning`.
 
     `rpm`, `tpm`, `rpd` and `slots` are quotas of generateContent; what they refuse is counted in `refused` and
     uses up no fault. `clock` tells the time for quotas, records and batches. With `keep_bodies=False` request
@@ -131,6 +132,7 @@ class LoopbackGemini:
         )
         self._developer_batches = DeveloperBatches(self._batches, self._files)
         self._vertex_batches = VertexBatches(self._batches, Storage(gcs_endpoint))
+        self.tuning = VertexTuning(clock)
         self._http = HttpServer(port, self._handle)
 
     @property
@@ -224,6 +226,8 @@ class LoopbackGemini:
             call, response = await self._developer_batches.handle(request)
         elif VertexBatches.serves(path):
             call, response = await self._vertex_batches.handle(request)
+        elif VertexTuning.serves(path):
+            return self.tuning.handle(request)
         else:
             return error_response(404, "NOT_FOUND", f"{path} is not found.")
         self.batch_calls[call] += 1

@@ -1,4 +1,4 @@
-"""What is read from a program's text alone: the block it stands in, its terms, its normal form."""
+"""What is read from a program's text alone: the block it stands in, its terms."""
 
 import time
 
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.programs.normal_form import normal_form, template
 from utils.programs.source import ProgramError, code_blocks, extract_program, parse_program
 from utils.programs.terms import key_terms, operators
 
@@ -151,113 +150,6 @@ def test_names_and_arguments_that_need_no_word_are_no_key_terms():
 def test_terms_of_what_is_no_program_are_refused():
     with pytest.raises(ProgramError):
         key_terms("result = (")
-
-
-ALIKE = [
-    ("x = parts\nresult = x", "everything = parts  # all\n\nresult = (\n    everything\n)"),
-    ("result = parts.WHERE(size > 3)", "result=parts.WHERE( (size>3) )"),
-    ("result = parts.WHERE(name == 'a')", 'result = parts.WHERE(name == "a")'),
-    ("n = 3\nk = n\nresult = parts.TOP_K(k, by=size)", "k = 3\nn = k\nresult = parts.TOP_K(n, by=size)"),
-    (
-        "cs = [COUNT(x) for x in (a, b)]\nresult = T.CALCULATE(c=cs[0])",
-        "ds = [COUNT(y) for y in (a, b)]\nresult = T.CALCULATE(c=ds[0])",
-    ),
-    (
-        "def top(c, n):\n    return c.TOP_K(n, by=size)\nresult = top(parts, 3)",
-        "def best(d, k):\n    return d.TOP_K(k, by=size)\nresult = best(parts, 3)",
-    ),
-    (
-        "f = lambda a: a + 1\nresult = parts.CALCULATE(x=f(size))",
-        "g = lambda b: b + 1\nresult = parts.CALCULATE(x=g(size))",
-    ),
-    ("for c in (a, b):\n    result = c", "for d in (a, b):\n    result = d"),
-]
-DIFFERENT = [
-    ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size >= 3)"),
-    ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size > 4)"),
-    ("result = parts.CALCULATE(name)", "result = parts.CALCULATE(brand)"),
-    ("result = parts.CALCULATE(a=name)", "result = parts.CALCULATE(b=name)"),
-    ("x = parts\ny = lines\nresult = x", "x = parts\ny = lines\nresult = y"),
-    ("x = customers\ncustomers = 3\nresult = x", "x = suppliers\nsuppliers = 3\nresult = x"),
-    ("def f(a, b):\n    return a - b\nresult = f(a=x, b=y)", "def f(b, a):\n    return b - a\nresult = f(a=x, b=y)"),
-    ("f = lambda a, b: a\nresult = f(x, y)", "f = lambda a, b: b\nresult = f(x, y)"),
-]
-
-
-@pytest.mark.parametrize(("left", "right"), ALIKE)
-def test_renamed_and_reformatted_programs_are_the_same(left, right):
-    assert normal_form(left) == normal_form(right)
-
-
-@pytest.mark.parametrize(("left", "right"), DIFFERENT)
-def test_other_programs_are_not_the_same(left, right):
-    assert normal_form(left) != normal_form(right)
-
-
-@pytest.mark.parametrize("program", [program for pair in ALIKE + DIFFERENT for program in pair])
-def test_the_normal_form_is_a_program_and_its_own_normal_form(program):
-    assert normal_form(normal_form(program)) == normal_form(program)
-
-
-names = st.sampled_from(["alpha", "beta", "gamma", "delta", "v0", "v1", "one", "parts_of"])
-
-
-@given(st.lists(names, min_size=3, max_size=3, unique=True), st.booleans(), st.text("#abc \t", max_size=9))
-def test_no_choice_of_variable_names_or_layout_changes_the_normal_form(chosen, brackets, remark):
-    first, second, third = chosen
-    opened, closed = ("(\n   ", "\n )") if brackets else ("", "")
-    program = (
-        f"{first} = {opened}lines.WHERE(quantity > 5){closed}  # {remark}\n"
-        f"\n{second} = 7 # {first}\n"
-        f"{third} = {first}.CALCULATE(quantity,n={second})\n"
-        f"result = {opened}{third}.TOP_K({second}, by=(quantity.DESC(), order_key.ASC())){closed}\n"
-    )
-    assert normal_form(program) == (
-        "v0 = lines.WHERE(quantity > 5)\nv1 = 7\nv2 = v0.CALCULATE(quantity, n=v1)\n"
-        "result = v2.TOP_K(v1, by=(quantity.DESC(), order_key.ASC()))"
-    )
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("result = parts.WHERE(size > 3)", "result = orders.WHERE(key > 70)"),
-        ("result = parts.CALCULATE(name, n=COUNT(lines))", "result = nations.CALCULATE(key, m=COUNT(customers))"),
-        ("x = parts.TOP_K(3, by=size.DESC())\nresult = x", "y = lines.TOP_K(9, by=tax.DESC())\nresult = y"),
-        ("def f(a):\n    return a\nresult = f(x)", "def g(b):\n    return b\nresult = g(y)"),
-        ("result = a.b.c", "result = d.e.f"),
-    ],
-)
-def test_programs_that_differ_in_names_and_constants_share_a_template(left, right):
-    assert template(left) == template(right)
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size >= 3)"),
-        ("result = parts.WHERE(size > 3)", "result = parts.WHERE(size > 'x')"),
-        ("result = parts.CALCULATE(n=SUM(size))", "result = parts.CALCULATE(n=AVG(size))"),
-        ("result = parts.CALCULATE(a)", "result = parts.CALCULATE(a, b)"),
-        ("result = parts.ORDER_BY(a.ASC())", "result = parts.ORDER_BY(a.DESC())"),
-        ("result = a.b", "result = a.b.c"),
-        ("result = R.CALCULATE(x=RANKING(by=a, per='b'))", "result = R.CALCULATE(x=RANKING(by=a))"),
-        ("result = R.CALCULATE(x=RANKING(by=a, allow_ties=True))", "result = R.CALCULATE(x=RANKING(by=a, dense=True))"),
-    ],
-)
-def test_programs_with_other_operators_or_structure_do_not(left, right):
-    assert template(left) != template(right)
-
-
-words = st.sampled_from(["parts", "lines", "orders", "size", "key", "name"])
-
-
-@given(words, words, words, st.integers(0, 99), st.integers(0, 99))
-def test_a_template_knows_neither_names_nor_numbers(collection, column, other, number, limit):
-    program = f"result = {collection}.WHERE({column} > {number}).CALCULATE({other}).TOP_K({limit}, by={column}.ASC())"
-    assert template(program) == template(
-        "result = a.WHERE(b > 1).CALCULATE(c).TOP_K(2, by=d.ASC())"
-    )  # fmt: skip
 
 
 def test_an_answer_of_nothing_but_fences_is_read_in_no_time():

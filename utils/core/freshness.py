@@ -53,7 +53,7 @@ def stale_reason(output: Path) -> str:
 def code_fingerprint() -> str:
     """One hash over the project's Python files and templates."""
     rooms = [PROJECT_ROOT / "utils", PROJECT_ROOT / "retriver"]
-    code = [path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".j2")]
+    code = [path for room in rooms for path in room.rglob("*") if path.suffix in (".py", ".j2", ".css", ".js")]
     return files_fingerprint([*PROJECT_ROOT.glob("*.py"), *code])
 
 

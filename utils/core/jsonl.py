@@ -65,26 +65,32 @@ def write_jsonl(path: Path, records: Iterable[BaseModel | dict[str, Any]]) -> in
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, object) of a JSONL file; raises UserError naming the bad line."""
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         yield number, _object(path, number, line)
 
 
 def read_records(path: Path, model: type[Model]) -> Iterator[Model]:
     """Yield a JSONL file's lines as `model`; raises UserError naming line and field."""
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         yield _record(path, number, line, model)
 
 
 def read_records_or_errors(path: Path, model: type[Model]) -> Iterator[tuple[int, Model | UserError]]:
     """Yield (line number, record) of a JSONL file, in place of a bad line's record what `read_records` would raise."""
-    for number, line in _lines(path):
-        try:
-            yield number, _record(path, number, line, model)
-        except UserError as error:
-            yield number, error
+    for number, line in numbered_lines(path):
+        yield number, record_or_error(path, number, line, model)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def record_or_error(path: Path, number: int, line: str, model: type[Model]) -> Model | UserError:
+    """One line of a JSONL file as `model`, or what is wrong with it."""
+    try:
+        return _record(path, number, line, model)
+    except UserError as error:
+        return error
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number, line) of a text file but for empty lines; raises UserError where it is not UTF-8."""
     try:
         with open(path, encoding="utf-8") as stream:
             yield from ((number, line) for number, line in enumerate(stream, start=1) if line.strip())

@@ -40,6 +40,15 @@ def read_questions(paths: Iterable[Path], required: tuple[str, ...] = BUSINESS_C
             yield QuestionRow(question, f"{path}:{line}: {problem}" if problem else "")
 
 
+def known_databases(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Yield (question id, database) of every row that has both; memory does not grow with the rows."""
+    for path in paths:
+        for line, row in read_table(path, BUSINESS_COLUMNS):
+            question = _question(row, f"{path.name}:{line}")
+            if question.question_id and question.db_name:
+                yield question.question_id, question.db_name
+
+
 class QuestionFiles:
     """Question files read once to know how many rows and which databases they have, then streamed.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import database_path, is_file
-from utils.databases.schema_text import load_graph, schema_json, schema_markdown
+from utils.databases.graph_relations import Graph
+from utils.databases.schema_text import collections_reached, load_graph, schema_json, schema_markdown, subgraph
 
 SchemaStyle = Literal["markdown", "json", "none"]
 
@@ -21,7 +22,28 @@ def graph_names(entry: DatabaseEntry) -> frozenset[str]:
 
 def schema_text(entry: DatabaseEntry, style: SchemaStyle = "markdown") -> str:
     """The schema of an entry's graph for a prompt; "" for style "none"."""
-    return _text(entry.graph_path, entry.graph_name, style)
+    return _text(entry.graph_path, entry.graph_name, style, None, ())
+
+
+def partial_schema_text(
+    entry: DatabaseEntry,
+    style: SchemaStyle,
+    only: frozenset[str] | None,
+    added: tuple[tuple[DatabaseEntry, str], ...] = (),
+) -> str:
+    """The schema with only some of the graph's collections (None: with all), and collections `added` from others."""
+    foreign = tuple((other.graph_path, other.graph_name, name) for other, name in added)
+    return _text(entry.graph_path, entry.graph_name, style, only, foreign)
+
+
+def collection_names(entry: DatabaseEntry) -> list[str]:
+    """The names of the graph's collections, in its order."""
+    return [item["name"] for item in _graph(entry.graph_path, entry.graph_name)["collections"]]
+
+
+def used_collections(entry: DatabaseEntry, words: Collection[str]) -> frozenset[str]:
+    """The collections that a program whose names are `words` reads."""
+    return collections_reached(_graph(entry.graph_path, entry.graph_name), words)
 
 
 def input_files(entries: Mapping[str, DatabaseEntry], used: Collection[str]) -> list[Path]:
@@ -45,15 +67,33 @@ def last_changes(entry: DatabaseEntry) -> tuple[int, ...]:
 
 @cache
 def _names(path: Path, graph_name: str) -> frozenset[str]:
-    graph = load_graph(path, graph_name)
+    graph = _graph(path, graph_name)
     named = [*graph["collections"], *graph["relationships"]]
     named += [item for collection in graph["collections"] for item in collection["properties"]]
     return frozenset(item["name"] for item in named)
 
 
 @cache
-def _text(path: Path, graph_name: str, style: SchemaStyle) -> str:
+def _graph(path: Path, graph_name: str) -> Graph:
+    return load_graph(path, graph_name)
+
+
+@lru_cache(maxsize=1_000)
+def _text(
+    path: Path,
+    graph_name: str,
+    style: SchemaStyle,
+    only: frozenset[str] | None,
+    added: tuple[tuple[Path, str, str], ...],
+) -> str:
     if style == "none":
         return ""
-    graph = load_graph(path, graph_name)
+    graph = _graph(path, graph_name)
+    if only is not None or added:
+        own = {item["name"] for item in graph["collections"]} if only is None else only
+        graph = subgraph(graph, own, [_collection(*place) for place in added])
     return schema_markdown(graph) if style == "markdown" else schema_json(graph)
+
+
+def _collection(path: Path, graph_name: str, name: str) -> dict[str, Any]:
+    return next(item for item in _graph(path, graph_name)["collections"] if item["name"] == name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,25 @@ def load_graph(path: Path, name: str) -> Graph:
         return graphs[0]
     names = ", ".join(graph["name"] for graph in graphs)
     raise UserError(f"{path}: no graph called {name!r}; it holds {names}; name the database like one of them")
+
+
+def subgraph(graph: Graph, names: Collection[str], added: Iterable[dict[str, Any]] = ()) -> Graph:
+    """The graph with only the collections `names` and the relationships between them, and `added` collections alone."""
+    resolved = zip(graph["relationships"], relationships_of(graph), strict=True)
+    return {
+        **graph,
+        "collections": [*(item for item in graph["collections"] if item["name"] in names), *added],
+        "relationships": [item for item, ends in resolved if {ends.parent, ends.child} <= set(names)],
+    }
+
+
+def collections_reached(graph: Graph, words: Collection[str]) -> frozenset[str]:
+    """The collections that a program whose names are `words` can read: those named, and those its links lead to."""
+    found = {item["name"] for item in graph["collections"] if item["name"] in words}
+    links = [item for item in relationships_of(graph) if item.name in words]
+    while reached := {item.child for item in links if item.parent in found} - found:
+        found |= reached
+    return frozenset(found)
 
 
 def schema_markdown(graph: Graph) -> str:

@@ -16,13 +16,15 @@ from pydantic import BaseModel
 
 from utils.core.console import UserError
 from utils.core.fingerprint import file_fingerprint
-from utils.core.jsonl import read_json_lines, read_records_or_errors, whole_file
+from utils.core.jsonl import read_records_or_errors, whole_file
 from utils.core.paths import WorkDir
 from utils.databases.catalog import DatabaseEntry
-from utils.dataset.release import ReleaseCounts, ReleaseSettings
+from utils.dataset.release import WRITTEN, ReleaseCounts
 from utils.dataset.versions import MANIFEST
-from utils.programs.terms import operators
+from utils.gemini.spending import spent_by_model
+from utils.programs.language import language_operators
 
+LICENCE = "Apache-2.0 for questions and programs of this project; rows of your own keep their licence"
 RELEASE_STAGE = "4 merge_schema_data"
 _PACKAGES = ("pydough", "sqlglot", "duckdb", "google-genai", "r2r", "pandas")
 _STAGES = {
@@ -36,31 +38,40 @@ def build_manifest(
     version: str,
     folder: Path,
     counts: ReleaseCounts,
-    settings: ReleaseSettings,
+    leakage: dict[str, Any],
+    settings: Mapping[str, Any],
     inputs: Iterable[Path],
     entries: Mapping[str, DatabaseEntry],
     work: WorkDir,
 ) -> dict[str, Any]:
-    """The manifest of the files just written into `folder`; raises RuntimeError if a stage's counts do not add up."""
+    """The manifest of the files just written into `folder`; raises RuntimeError if a stage's counts do not add up.
+
+    `settings` are dataclasses by name.
+    """
     stages = {title: stage_counts(work.stage(name)) for title, name in _STAGES.items() if work.stage(name).is_file()}
     stages[RELEASE_STAGE] = _with_total(counts.rows)
     stages["4 basicq"] = _with_total(counts.answers)
     if counts.rows.total() != stages["3 generate_finetuning_data_gemini"]["rows"]:
         raise RuntimeError(f"{counts.rows.total()} rows decided, but stage 3 wrote another number")
-    names = sorted({name for name, _side in counts.written})
     return {
         "version": version,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "counts": stages,
-        "databases": {name: {side: counts.written[name, side] for side in ("train", "validation")} for name in names},
-        "operators": _operators(folder),
-        "settings": asdict(settings),
+        "databases": _by_side(counts.databases),
+        "tiers": _by_side(counts.tiers),
+        "difficulty": _by_side(counts.difficulty),
+        "operators": dict(sorted(counts.operators.items(), key=lambda item: (-item[1], item[0]))),
+        "operators_unused": sorted(language_operators() - set(counts.operators)),
+        "leakage": leakage,
+        "cost": _cost(work.ledger, counts),
+        "settings": {name: _plain(values) for name, values in settings.items()},
         "sessions": {
             name: {"graph": entry.graph_name, "now": entry.now, "configs": entry.configs}
             for name, entry in sorted(entries.items())
         },
         "versions": {"python": platform.python_version(), **{name: package_version(name) for name in _PACKAGES}},
         "inputs": {f"{path.parent.name}/{path.name}": file_fingerprint(path) for path in sorted(inputs)},
+        "licence": LICENCE,
         "files": {path.name: file_entry(path) for path in sorted(folder.glob("*.jsonl"))},
     }
 
@@ -98,10 +109,26 @@ def _with_total(counts: Counter[str]) -> dict[str, int]:
     return {"rows": counts.total(), **dict(sorted(counts.items()))}
 
 
-def _operators(folder: Path) -> dict[str, int]:
-    """In how many written programs each operator and method occurs, most frequent first."""
-    found: Counter[str] = Counter()
-    for name in ("train", "validation"):
-        for _number, line in read_json_lines(folder / f"{name}.jsonl"):
-            found.update(operators(line["contents"][-1]["parts"][0]["text"]))
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+def _by_side(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """Counts by (name, side) as a table: every name with train, validation and each other side that any of them has."""
+    sides = [side for side in WRITTEN if side in WRITTEN[:2] or any(side == found for _name, found in counts)]
+    return {name: {side: counts[name, side] for side in sides} for name in sorted({name for name, _side in counts})}
+
+
+def _cost(ledger: Path, counts: ReleaseCounts) -> dict[str, Any]:
+    """What all calls in the ledger have cost, and for each row that is in the set."""
+    models = spent_by_model(ledger)
+    prices = [spent["usd"] for spent in models.values()]
+    usd = None if None in prices else sum(price for price in prices if price is not None)
+    written = sum(counts.databases.values())
+    return {
+        "usd": usd,
+        "calls": sum(spent["calls"] or 0 for spent in models.values()),
+        "usd_per_accepted": None if usd is None or not written else usd / written,
+        "models": models,
+    }
+
+
+def _plain(settings: Any) -> Any:
+    """A dataclass of settings as JSON can hold it."""
+    return json.loads(json.dumps(asdict(settings), default=sorted))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +13,18 @@ from utils.core.console import UserError
 from utils.core.jsonl import read_records_or_errors, to_line, whole_file
 from utils.core.questions import normal_question
 from utils.core.records import Answer, Example
-from utils.databases.catalog import DatabaseEntry, find_entry
-from utils.databases.entries import SchemaStyle, schema_text
-from utils.dataset.duplicates import DuplicateFinder
-from utils.dataset.sft import SYSTEM_INSTRUCTION, answer_record, contract_problem, example_record, file_problem
-from utils.dataset.splits import split_of
-from utils.programs.normal_form import template
-from utils.programs.source import ProgramError
+from utils.dataset.contract import contract_problem, estimated_tokens
+from utils.dataset.decontaminate import Contamination
+from utils.dataset.facts import FactRules, facts_of_file
+from utils.dataset.rendering import Rendering
+from utils.dataset.selection import Caps, Decision, Selection
+from utils.dataset.sft import answer_record
+from utils.dataset.splits import SIDES, SplitRule, point
+from utils.dataset.working import working_database
 
-_FILES = ("train", "validation", "basicq", "rows")
-_UNKNOWN_ROW = {
+ANSWER_FILES = {"train": "basicq_train", "validation": "basicq_validation"}
+WRITTEN = (*SIDES, *ANSWER_FILES.values())
+_UNKNOWN_ROW: dict[str, Any] = {
     "question_id": "",
     "db_name": "",
     "outcome": "",
@@ -31,140 +33,162 @@ _UNKNOWN_ROW = {
     "origin": "",
     "source": "",
     "is_benchmark": False,
+    "question": "",
+    "program": None,
+    "difficulty": "",
+    "operators": [],
+    "template": "",
+    "tokens": 0,
+    "verdict": None,
 }
+_VERDICT = {"status", "instances_passed", "instances_tried", "differs_on", "reasons", "notes", "lints"}
 
 
 @dataclass(frozen=True)
 class ReleaseSettings:
-    """How rows become training lines; see the flags of `merge_schema_data.py`."""
+    """What goes into the set and how it is divided; see the flags of `merge_schema_data.py`."""
 
-    schema: SchemaStyle = "markdown"
-    with_documentation: bool = False
-    system_instruction: str = SYSTEM_INSTRUCTION
-    validation_share: float = 0.1
-    seed: int = 0
+    split: SplitRule = field(default_factory=SplitRule)
+    caps: Caps = field(default_factory=Caps)
+    include_benchmark: bool = False
+    basicq_share: float = 0.0  # of the training lines, taken from the answers on the language
 
 
 @dataclass
 class ReleaseCounts:
-    """What became of stage 3's rows and of stage 1's answers, and the written rows by database and side."""
+    """What became of stage 3's rows and of stage 1's answers, and the written rows by what the manifest counts."""
 
     rows: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
-    written: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What becomes of a row: `outcome` is the file its training line `record` goes into, or why it has none."""
-
-    outcome: str
-    detail: str = ""
-    record: dict[str, Any] | None = None
-
-
-class SchemaJoiner:
-    """Joins a row to its database by question id, and to the database's schema text."""
-
-    def __init__(self, databases: Mapping[str, str], entries: Mapping[str, DatabaseEntry], style: SchemaStyle) -> None:
-        """`databases`: question id to database name, as the question files say."""
-        self._databases = databases
-        self._entries = entries
-        self._style = style
-
-    def schema_of(self, question_id: str) -> str:
-        """The schema text of a question's database; raises UserError for an unknown id or database."""
-        if question_id not in self._databases:
-            raise UserError(
-                f"question_id '{question_id}' is in none of the question files; add it there or drop the row"
-            )
-        return schema_text(find_entry(self._entries, self._databases[question_id]), self._style)
+    databases: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tiers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    difficulty: Counter[tuple[str, str]] = field(default_factory=Counter)
+    operators: Counter[str] = field(default_factory=Counter)
 
 
 def write_release(
-    folder: Path, generated: Path, answers: Path, joiner: SchemaJoiner, settings: ReleaseSettings
+    folder: Path,
+    generated: Path,
+    answers: Path,
+    known: Iterable[tuple[str, str]],
+    rendering: Rendering,
+    settings: ReleaseSettings,
+    contamination: Contamination | None = None,
 ) -> ReleaseCounts:
-    """Write train.jsonl, validation.jsonl, basicq.jsonl and rows.jsonl into `folder`.
+    """Write the files of WRITTEN and rows.jsonl into `folder`.
 
     rows.jsonl has one line for every line of `generated` and `answers`; a line that cannot be read is there as
-    `invalid`. Raises UserError when the written files break Gemini's limits.
+    `invalid`. `known` are (question id, database) of the question files, by which a row finds its schema.
+    Memory does not grow with the rows.
     """
-    counts = ReleaseCounts()
     folder.mkdir(parents=True, exist_ok=True)
-    placement = Placement(joiner, settings)
-    with ExitStack() as stack:
-        files = {name: stack.enter_context(whole_file(folder / f"{name}.jsonl")) for name in _FILES}
-        for number, row in read_records_or_errors(generated, Example):
-            decision = _unreadable(row) if isinstance(row, UserError) else placement.decide(row)
-            counts.rows[decision.outcome] += 1
-            if decision.record is not None and isinstance(row, Example):
-                counts.written[row.db_name, decision.outcome] += 1
-            _write(files, decision, row, f"{generated.name}:{number}")
-        for number, answer in read_records_or_errors(answers, Answer):
-            decision = _unreadable(answer) if isinstance(answer, UserError) else _decide_answer(answer, settings)
-            counts.answers[decision.outcome] += 1
-            _write(files, decision, answer, f"{answers.name}:{number}")
-    problem = file_problem(counts.rows["train"], counts.rows["validation"])
-    if problem:
-        raise UserError(f"{problem}; lower --validation-share")
-    return counts
+    rules = FactRules(rendering, settings.split, settings.include_benchmark, contamination)
+    with working_database(folder) as connection:
+        selection = Selection(connection, settings.split.seed)
+        selection.know(known)
+        for facts in facts_of_file(generated, rules):
+            selection.add(facts)
+        selection.decide(settings.caps, settings.split.kind)
+        with ExitStack() as stack:
+            names = [name for name in WRITTEN if name != "test" or settings.split.test_share]
+            files = {name: stack.enter_context(whole_file(folder / f"{name}.jsonl")) for name in (*names, "rows")}
+            writer = _Writer(files, rendering)
+            examples = read_records_or_errors(generated, Example)
+            for decision, (_number, row) in zip(selection.decisions(), examples, strict=True):
+                writer.example(decision, row, f"{generated.name}:{decision.number}")
+            instruction = rendering.settings.system_instruction
+            placement = _AnswerPlacement(answers, settings, instruction, writer.counts.rows["train"])
+            for number, answer in read_records_or_errors(answers, Answer):
+                writer.answer(placement, answer, f"{answers.name}:{number}")
+    return writer.counts
 
 
-class Placement:
-    """Decides stage 3's rows one after another, so that none repeats, or stands across from, one in the set."""
+class _Writer:
+    """Writes rows and their account, and counts them."""
 
-    def __init__(self, joiner: SchemaJoiner, settings: ReleaseSettings) -> None:
-        self._joiner = joiner
-        self._settings = settings
-        self._duplicates = DuplicateFinder()
-        self._sides: dict[str, str] = {}  # each question's side, over all databases
+    def __init__(self, files: Mapping[str, TextIO], rendering: Rendering) -> None:
+        self.counts = ReleaseCounts()
+        self._files = files
+        self._rendering = rendering
 
-    def decide(self, example: Example) -> Decision:
-        """Where the next row goes, or why nowhere."""
-        if not example.accepted:
-            return Decision(example.status, example.detail or (example.verdict.detail if example.verdict else ""))
-        if example.verdict is None or example.verdict.status != "match":
-            return Decision("invalid", f"{example.source}: marked as accepted, but its verdict is not 'match'")
-        try:
-            earlier = self._duplicates.earlier(example)
-            group = template(example.program or "")
-            schema = self._joiner.schema_of(example.question_id)
-        except ProgramError as error:
-            return Decision("invalid", f"{example.source}: marked as accepted, but has no program ({error})")
-        except UserError as error:
-            return Decision("unknown_schema", str(error))
-        if earlier:
-            return Decision("duplicate", earlier)
-        side = split_of(group, self._settings.seed, self._settings.validation_share)
-        question = normal_question(example.asked)
-        if self._sides.get(question, side) != side:
-            return Decision("leak", f"the same question stands in {self._sides[question]}")
-        record = example_record(example, schema, self._settings.system_instruction, self._settings.with_documentation)
+    def example(self, decision: Decision, row: Example | UserError, place: str) -> None:
+        """Write a row of stage 3."""
+        account = _account(row, place) | {
+            "outcome": decision.outcome,
+            "detail": decision.detail,
+            "difficulty": decision.difficulty,
+            "operators": decision.operators.split(),
+            "template": decision.template,
+            "tokens": decision.tokens if decision.outcome in SIDES else 0,
+        }
+        self.counts.rows[decision.outcome] += 1
+        if decision.outcome in SIDES and isinstance(row, Example):
+            self._files[decision.outcome].write(to_line(self._rendering.record(row)))
+            self.counts.databases[row.db_name, decision.outcome] += 1
+            self.counts.tiers[row.tier or "", decision.outcome] += 1
+            self.counts.difficulty[decision.difficulty, decision.outcome] += 1
+            self.counts.operators.update(account["operators"])
+        self._files["rows"].write(to_line(account))
+
+    def answer(self, placement: _AnswerPlacement, row: Answer | UserError, place: str) -> None:
+        """Write an answer of stage 1."""
+        outcome, detail, record = placement.decide(row)
+        account = _account(row, place) | {"outcome": outcome, "detail": detail}
+        self.counts.answers[outcome] += 1
+        if record is not None:
+            self._files[outcome].write(to_line(record))
+            account |= {"tier": "doc", "tokens": estimated_tokens(record)}
+            self.counts.tiers["doc", outcome] += 1
+        self._files["rows"].write(to_line(account))
+
+
+class _AnswerPlacement:
+    """Decides where each answer on the language goes; there are some hundreds of them."""
+
+    def __init__(self, answers: Path, settings: ReleaseSettings, system_instruction: str, train_rows: int) -> None:
+        """A share of the training lines, of which `train_rows` are written already, is made up of answers."""
+        self._split = settings.split
+        self._system_instruction = system_instruction
+        self._seen: dict[str, str] = {}
+        wanted = round(train_rows * settings.basicq_share / (1 - settings.basicq_share))
+        questions = (normal_question(row.question) for row in _readable(answers) if row.status == "answered")
+        to_train = {question for question in questions if self._file(question) == ANSWER_FILES["train"]}
+        order = sorted(to_train, key=lambda question: point(self._split.seed, "mix", question))
+        self._mixed = set(order[:wanted])
+
+    def decide(self, row: Answer | UserError) -> tuple[str, str, dict[str, Any] | None]:
+        """The file an answer goes into or why none, the detail, and its training line."""
+        if isinstance(row, UserError):
+            return "invalid", str(row), None
+        if row.status != "answered":
+            return row.status, row.detail, None
+        question = normal_question(row.question)
+        if question in self._seen:
+            return "duplicate", f"same question as {self._seen[question]}", None
+        record = answer_record(row, self._system_instruction)
         if problem := contract_problem(record):
-            return Decision("contract", problem)
-        self._duplicates.keep(example)
-        self._sides[question] = side
-        return Decision(side, record=record)
+            return "contract", problem, None
+        self._seen[question] = row.question_id
+        return "train" if question in self._mixed else self._file(question), "", record
+
+    def _file(self, question: str) -> str:
+        held = point(self._split.seed, "answer", question) < self._split.validation_share
+        return ANSWER_FILES["validation" if held else "train"]
 
 
-def _decide_answer(answer: Answer, settings: ReleaseSettings) -> Decision:
-    if answer.status != "answered":
-        return Decision(answer.status, answer.detail)
-    record = answer_record(answer, settings.system_instruction)
-    problem = contract_problem(record)
-    return Decision("contract", problem) if problem else Decision("basicq", record=record)
+def _readable(answers: Path) -> Iterator[Answer]:
+    for _number, row in read_records_or_errors(answers, Answer):
+        if isinstance(row, Answer):
+            yield row
 
 
-def _unreadable(error: UserError) -> Decision:
-    return Decision("invalid", str(error))
-
-
-def _write(files: Mapping[str, TextIO], decision: Decision, row: Example | Answer | UserError, place: str) -> None:
-    if decision.record is not None:
-        files[decision.outcome].write(to_line(decision.record))
-    known = {} if isinstance(row, UserError) else row.model_dump(include=set(_UNKNOWN_ROW))
-    line = {**_UNKNOWN_ROW, **known, "outcome": decision.outcome, "detail": decision.detail}
-    line["source"] = line["source"] or place
-    if decision.outcome == "basicq":
-        line["tier"] = "doc"
-    files["rows"].write(to_line(line))
+def _account(row: Example | Answer | UserError, place: str) -> dict[str, Any]:
+    """A row's line in rows.jsonl, before what becomes of it."""
+    if isinstance(row, UserError):
+        return {**_UNKNOWN_ROW, "source": place}
+    line = {**_UNKNOWN_ROW, **row.model_dump(include=set(_UNKNOWN_ROW))}
+    line["source"] = row.source or place
+    if isinstance(row, Example):
+        line["question"] = row.asked
+        line["verdict"] = row.verdict.model_dump(include=_VERDICT, mode="json") if row.verdict else None
+    return line

@@ -13,12 +13,11 @@ from utils.core.console import UserError
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state
 from utils.databases.catalog import DatabaseEntry
-from utils.dataset.release import ReleaseSettings
 
 MANIFEST = "manifest.json"
 
 
-def version_name(inputs: Iterable[Path], settings: ReleaseSettings, entries: Mapping[str, DatabaseEntry]) -> str:
+def version_name(inputs: Iterable[Path], settings: object, entries: Mapping[str, DatabaseEntry]) -> str:
     """Twelve hex digits that stand for the inputs' contents, the settings and our code; paths do not matter."""
     state = input_state(inputs, {})
     sessions = {name: [entry.graph_name, entry.now, entry.configs] for name, entry in entries.items()}

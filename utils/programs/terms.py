@@ -62,6 +62,11 @@ def key_terms(program: str, graph_names: Collection[str] = ()) -> list[str]:
     return list(dict.fromkeys([*called, *arguments, *symbols, *used]))
 
 
+def names(program: str) -> frozenset[str]:
+    """Every name that a program reads or sets; raises ProgramError when it does not parse."""
+    return frozenset(name for node in ast.walk(parse_program(program)) if (name := _name(node)))
+
+
 def _called(tree: ast.AST) -> list[tuple[tuple[int, int], str]]:
     """(position, name) of every call of an upper-case function or method, or of a module-level PyDough function."""
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,8 +19,9 @@ from google.cloud import storage
 
 from utils.core.console import UserError, mask_secrets
 
-_CHUNK_BYTES = 8 * 1024 * 1024  # what is sent again after a fault
-_TIMEOUT_S = 120
+CHUNK_BYTES = 8 * 1024 * 1024  # what is sent again after a fault
+TIMEOUT_S = 120
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]+")
 
 
 async def upload_file(path: Path, uri: str, project: str | None) -> None:
@@ -39,7 +41,7 @@ async def read_lines_under(folder: str, beginning: str, project: str | None) -> 
     for blob in await asyncio.to_thread(_listed, bucket, prefix, project):
         if not blob.name.rpartition("/")[2].startswith(beginning):
             continue
-        with _faults_told(f"gs://{bucket}/{blob.name}"), blob.open("rt", encoding="utf-8") as stream:
+        with faults_told(f"gs://{bucket}/{blob.name}"), blob.open("rt", encoding="utf-8") as stream:
             while line := await asyncio.to_thread(stream.readline):
                 if line.strip():
                     yield line
@@ -48,30 +50,36 @@ async def read_lines_under(folder: str, beginning: str, project: str | None) -> 
 def bucket_and_name(uri: str) -> tuple[str, str]:
     """("bucket", "folder/name") of gs://bucket/folder/name; raises UserError for anything else."""
     parts = urlsplit(uri)
-    if parts.scheme != "gs" or not parts.netloc:
+    if parts.scheme != "gs" or not _BUCKET.fullmatch(parts.netloc) or parts.query or parts.fragment:
         raise UserError(f"{uri!r}: expected gs://bucket/folder")
     return parts.netloc, parts.path.lstrip("/")
 
 
 def _upload(path: Path, uri: str, project: str | None) -> None:
     bucket, name = bucket_and_name(uri)
-    with _faults_told(uri):
-        blob = _client(project).bucket(bucket).blob(name, chunk_size=_CHUNK_BYTES)
-        blob.upload_from_filename(str(path), checksum="crc32c", timeout=_TIMEOUT_S)
+    with faults_told(uri):
+        blob = storage_client(project).bucket(bucket).blob(name, chunk_size=CHUNK_BYTES)
+        blob.upload_from_filename(str(path), checksum="crc32c", timeout=TIMEOUT_S)
 
 
 def _listed(bucket: str, folder: str, project: str | None) -> list[storage.Blob]:
-    with _faults_told(f"gs://{bucket}/{folder}"):
-        blobs = _client(project).list_blobs(bucket, prefix=folder, timeout=_TIMEOUT_S)
+    with faults_told(f"gs://{bucket}/{folder}"):
+        blobs = storage_client(project).list_blobs(bucket, prefix=folder, timeout=TIMEOUT_S)
         return sorted(blobs, key=lambda blob: blob.name)
 
 
 @contextmanager
-def _faults_told(uri: str) -> Iterator[None]:
+def faults_told(uri: str) -> Iterator[None]:
     """Turn the client's errors into UserError (refused) or ConnectionError (may pass)."""
     try:
         yield
-    except (ClientError, GoogleAuthError) as error:
+    except GoogleAuthError as error:
+        if error.retryable:
+            raise ConnectionError(f"{uri}: {_one_line(error)}") from error
+        raise UserError(
+            f"{uri}: no usable Google credentials ({_one_line(error)}); run `gcloud auth application-default login`"
+        ) from error
+    except ClientError as error:
         raise UserError(
             f"{uri}: {_one_line(error)}; check that the bucket exists and that your account may read and write it"
         ) from error
@@ -83,8 +91,13 @@ def _one_line(error: Exception) -> str:
     return mask_secrets(" ".join(str(error).split()))[:300]
 
 
+def storage_client(project: str | None) -> storage.Client:
+    """The client for a project (None: the credentials' own), made once; the emulator needs no credentials."""
+    return _client(project, os.environ.get("STORAGE_EMULATOR_HOST"))
+
+
 @cache
-def _client(project: str | None) -> storage.Client:
-    if os.environ.get("STORAGE_EMULATOR_HOST"):
+def _client(project: str | None, emulator: str | None) -> storage.Client:
+    if emulator:
         return storage.Client(project=project or "loopback", credentials=AnonymousCredentials())
     return storage.Client(project=project)

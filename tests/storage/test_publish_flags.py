@@ -1,0 +1,49 @@
+"""The flag --upload: what it prints and remembers, and that a service that is down can be tried again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.loopback.storage_proxy import StorageProxy
+from tests.storage.support import Bucket, make_version
+from utils.core.console import Interrupted
+from utils.core.jsonl import read_json_lines
+from utils.core.paths import WorkDir
+from utils.core.settings import Settings
+from utils.dataset import publish_arguments
+from utils.dataset.publish_arguments import add_publish_arguments, run_publish
+
+
+def parsed(*flags: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_publish_arguments(parser)
+    return parser.parse_args(flags)
+
+
+def test_upload_then_tune_on_what_was_uploaded(
+    tmp_path: Path, proxy: StorageProxy, bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_version(tmp_path / "v1")
+    run_publish(parsed("--upload", bucket.uri, "--tune"), folder, Settings(), WorkDir(tmp_path))
+    told = capsys.readouterr().out
+    assert f"{bucket.uri}/v1: 5 files sent, 0 there already" in told
+    assert f"{bucket.uri}/latest.json now names v1" in told
+    request = json.loads(told[told.index("{") :])
+    assert request["supervisedTuningSpec"]["trainingDatasetUri"] == f"{bucket.uri}/v1/train.jsonl"
+    run_publish(parsed("--upload", bucket.uri), folder, Settings(), WorkDir(tmp_path))
+    assert "0 files sent, 5 there already" in capsys.readouterr().out
+    assert [record["version"] for _number, record in read_json_lines(tmp_path / "uploads.jsonl")] == ["v1", "v1"]
+
+
+def test_a_service_that_is_down_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object) -> None:
+        raise ConnectionError("gs://shop/v1: 503")
+
+    monkeypatch.setattr(publish_arguments, "publish", down)  # two minutes of retries are tested in test_publish.py
+    with pytest.raises(Interrupted, match="gs://shop/v1: 503; what is there stays"):
+        run_publish(parsed("--upload", "gs://shop"), tmp_path, Settings(), WorkDir(tmp_path))
+    assert not (tmp_path / "uploads.jsonl").exists()
