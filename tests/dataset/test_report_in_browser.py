@@ -19,6 +19,7 @@ from tests.dataset.report_versions import (
     HOSTILE,
     LONG,
     hostile_rows,
+    left_out,
     row,
     rows_of_each_kind,
     write_version,
@@ -38,6 +39,12 @@ def browser() -> Iterator[Browser]:
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The addresses of three reports: rows of each kind, hostile ones, and so many that the list has pages."""
     made = {"small": rows_of_each_kind(), "hostile": hostile_rows(), "many": [row(f"q{n}") for n in range(120)]}
+    made["alike"] = [
+        row("q1"),
+        left_out("q2", "near_duplicate", "question near q1 (similarity 0.91)"),
+        left_out("q3", "leak", "question near q1 in validation (similarity 0.84)"),
+        left_out("q4", "leak", "same question as q1 in test"),
+    ]
     addresses = {}
     for name, rows in made.items():
         folder = write_version(tmp_path_factory.mktemp(name), rows, documentation="Read this.")
@@ -194,6 +201,13 @@ def test_a_duplicate_leads_to_the_row_that_was_kept(opened: Any, reports: dict[s
     expect(page.get_by_role("dialog").get_by_role("heading", level=2)).to_have_text("q1")
     page.go_back()
     expect(page.get_by_role("dialog").get_by_role("heading", level=2)).to_have_text("q4")
+
+
+@pytest.mark.parametrize("name", ["q2", "q3", "q4"])
+def test_what_is_like_another_row_leads_to_it(opened: Any, reports: dict[str, str], name: str) -> None:
+    page = opened(f"{reports['alike']}#row={name}")
+    page.get_by_role("link", name="Open q1").click()
+    expect(page.get_by_role("dialog").get_by_role("heading", level=2)).to_have_text("q1")
 
 
 def test_everything_works_by_keyboard(opened: Any, reports: dict[str, str]) -> None:

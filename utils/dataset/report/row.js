@@ -22,7 +22,7 @@ function pairs(facts) {
 }
 
 function leftOut(row, linkTo) {
-  const like = / as (.+)$/.exec(row.detail || "");
+  const like = / (?:as|near) (.+?)(?: in (?:train|validation|test))?(?: \(similarity [\d.]+\))?$/.exec(row.detail || "");
   const link = like && linkTo(like[1]);
   return section(
     "Why it was left out",
