@@ -81,7 +81,7 @@ def test_the_manual_passes(gate: Gate) -> None:
     ],
 )
 @pytest.mark.parametrize("text", [
-    "```python\n{}\n```", "~~~\n{}\n~~~", "```py\n{}", "```unknown\n{}\n```", "> ```\n> {quoted}",
+    "```python\n{}\n```", "~~~\n{}\n~~~", "```py\n{}", "```python3\n{}\n```", "> ```\n> {quoted}",
 ])  # fmt: skip
 def test_code_that_does_not_compile_is_told_with_its_reason(gate: Gate, code: str, reason: str, text: str) -> None:
     [problem] = problems(gate, "Words.\n\n" + text.format(code, quoted=code.replace("\n", "\n> ")))
@@ -111,6 +111,51 @@ def test_code_that_compiles_somewhere_passes(gate: Gate, code: str) -> None:
     if ">>> print" in code:
         code = code.replace(">>> print", "the rows")
     assert problems(gate, fenced(code)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```python\n>>> result = nations.CALCULATE(name)\nnations.CALCULATE(nosuch)\n```",
+        "```sql\nnations.CALCULATE(nosuch)\n```",
+        "Write `result = nations.CALCULATE(nosuch)` here.",
+        "Write <code>result = nations.CALCULATE(nosuch)</code> here.",
+        "<pre>nations.CALCULATE(nosuch)</pre>",
+        "<pre><code>result = nations.CALCULATE(nosuch)\n</code></pre>",
+        f"```python\nx = nations.CALCULATE(nosuch)\n{FINE}\n```",
+        f"```python\nresult = nations.CALCULATE(nosuch)\n{FINE}\n```",
+        f"```python\nif False:\n    x = nations.CALCULATE(nosuch)\n{FINE}\n```",
+    ],
+)
+def test_a_program_is_compiled_wherever_it_stands(gate: Gate, text: str) -> None:
+    [problem] = problems(gate, text)
+    assert problem.startswith("does not compile: 'result = nations.CALCULATE(nosuch)")
+    assert problems(gate, text.replace("nosuch", "key")) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"# or write nations.LIMIT(5), which is shorter\n{FINE}",
+        f"def cut(c):\n    return c.LIMIT(5)\n{FINE}",
+        f"%%pydough nations.LIMIT(5)\n{FINE}",
+        f">>> {FINE}\nuse LIMIT(5)",
+    ],
+)
+def test_names_are_looked_at_in_programs_where_no_compiler_looks(gate: Gate, code: str) -> None:
+    [problem] = problems(gate, fenced(code))
+    assert problem.startswith("LIMIT is no operator")
+    assert problems(gate, fenced(code.replace("LIMIT", "TOP_K"))) == []
+
+
+def test_an_inline_program_may_be_denied_or_left_open(gate: Gate) -> None:
+    assert problems(gate, "A value is no result: `result = nations.name` is refused.") == []
+    assert problems(gate, "End with `result = ...`, such as `result = nations.CALCULATE(...)`.") == []
+
+
+def test_too_much_that_is_not_used_is_refused(gate: Gate) -> None:
+    unused = "\n".join(f"x{n} = nations.WHERE(key > {n})" for n in range(30))
+    assert "more than 20 collections" in problems(gate, fenced(f"{unused}\n{FINE}"))[0]
 
 
 def test_the_graph_of_the_example_counts(gate: Gate, compiler: ProgramCompiler, tmp_path: Path) -> None:
@@ -149,7 +194,14 @@ def test_blocks_that_are_no_programs(gate: Gate) -> None:
 
 
 def test_names_are_looked_at_everywhere_outside_programs(gate: Gate) -> None:
-    for text in ("Use `BACK(1)`.", "# BACK(1)", "> BACK(1)", "| a |\n|--|\n| BACK(1) |", "<pre>BACK(1)</pre>"):
+    for text in (
+        "Use `BACK(1)`.",
+        "# BACK(1)",
+        "> BACK(1)",
+        "| a |\n|--|\n| BACK(1) |",
+        "<pre>BACK(1)</pre>",
+        "```x\nBACK(1)\n```",
+    ):
         assert [problem.split()[0] for problem in problems(gate, text)] == ["BACK"]
     assert problems(gate, "Use \uff22\uff21\uff23\uff2b(1).")[0].startswith("BACK ")  # full-width letters
     assert problems(gate, "In `ASIA`.\n\n" + fenced('result = regions.WHERE(name == "ASIA")')) == []

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriver.language_names import code_spans, installed_language, name_problems, without_code
+from retriver.language_names import (
+    code_spans,
+    inline_programs,
+    installed_language,
+    name_problems,
+    program_lines,
+    without_code,
+)
 
 GRAPH = frozenset({"TPCH", "customers", "nations", "name"})
 
@@ -17,9 +24,8 @@ def problems(
     paragraph: str, values: frozenset[str] = frozenset(), functions: frozenset[str] = frozenset()
 ) -> list[str]:
     known = installed_language()
-    return name_problems(
-        paragraph, type(known)(known.operators, known.functions, known.settings, GRAPH), values, functions
-    )
+    language = type(known)(known.operators, known.functions, known.settings, GRAPH)
+    return [*name_problems(paragraph, language, values, functions), *program_lines(paragraph)]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +110,13 @@ def test_values_and_functions_of_the_text_itself() -> None:
     assert problems("`ASIA(x)` is called.", frozenset({"ASIA"})) != []
 
 
+def test_programs_in_inline_code() -> None:
+    code = "result = nations.WHERE(key > 1)"
+    assert inline_programs(f"Write `{code}`, ``{code} ``.") == [code, code]
+    assert inline_programs("<code>result = nations.WHERE(key &gt; 1)</code>") == [code]
+    assert inline_programs(f"`{code}` is refused, not `{code}`. See `nations.WHERE(x)`, `result = ...`.") == []
+
+
 def test_inline_code_pairs_up_as_in_commonmark() -> None:
     assert [content for *_, content in code_spans("a `b` ``c ` d`` ` e ``` f")] == ["b", "c ` d"]
     assert without_code("[1] `[2]` [3]") == "[1]   [3]"
@@ -118,9 +131,10 @@ def test_a_name_before_any_text_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "part",
     ["`", "` ", "[", "(", "A", "A(", "a(", "a.", "a(b,", "a(b, ", "B(x) ", "`B` ", "`B`, ", ". ", "PARTITION(a", '"A',
-     'JOIN_STRINGS("', "BACK(1) and ", "def a "],
+     'JOIN_STRINGS("', "<code>", "<code>a", "<pre ", "BACK(1) and ", "def a "],
 )  # fmt: skip
 def test_a_long_paragraph_is_read_quickly(part: str) -> None:
     started = time.perf_counter()
     problems(part * (100_000 // len(part)))
+    inline_programs(part * (100_000 // len(part)))
     assert time.perf_counter() - started < 5
