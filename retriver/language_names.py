@@ -30,20 +30,30 @@ _PROGRAM_LINE = re.compile(r"^[ \t]*result[ \t]*=(?!=)", re.MULTILINE)
 _TAGGED = re.compile(r"<(code|pre)\b[^<>\n]{0,200}>([^<>]{1,2000})</\1>")
 _SENTENCE_ENDS = re.compile(r"[.!?](?=\s)|;(?=\s)")
 _SQL = re.compile(r"\bSQL(?:ite)?\b|\bDuckDB\b|\bPostgreSQL\b|\bMySQL\b|\bSnowflake\b")
+_AS_SQL = re.compile(r"\b(?:as|like|same as|just as) (?:(?:in|on|with|of) )?SQL\b(?!')", re.IGNORECASE)
 # "`BACK` and `UP` do not exist": what is said of the last of a list holds for all of it
 _LISTED = r"(?:\s*(?:,|/|\band\b|\bor\b|`[^`]*`))*\s*"
+_LISTED_BEFORE = r"(?:\s*`[^`]*`\s*(?:,|/|and\b|or\b|, or\b))*\s*"
+_KIND = r"(?:operator|method|function|name|keyword|term|collection|property|argument|syntax|PyDough|Python|such|valid)"
+_ALWAYS = (  # "fails if x is negative" is said of what exists
+    r"(?!,? (?:if|when|where|unless|until|before|after|for|only|once|twice|first|last|too|at|on the|on a|as often)\b)"
+)
 _DENIED_AFTER = re.compile(
-    _LISTED
-    + r"(?:do(?:es)? not (?:exist|work)|do(?:es)?n't exist|(?:is|are) (?:gone|refused|rejected|wrong|no|invalid)\b"
-    r"|(?:is|are) not (?:an?|the|part|in|known|available|supported|defined|allowed|valid|PyDough)\b|no longer"
-    r"|must be (?:`|re|written\b|avoided\b|turned\b)|(?:was|were|has been|have been) (?:removed|dropped)|fails?\b"
-    r"|raises? (?:an? |the )?[`\w]*(?:[Ee]rror|[Ee]xception)"
-    r"|cannot be (?:used|called|compiled|written|found|applied)\b)"
+    _LISTED + rf"(?:do(?:es)? not exist|do(?:es)?n't exist|do(?:es)? not work\b{_ALWAYS}"
+    rf"|(?:is|are) (?:gone|refused|rejected|wrong|invalid)\b{_ALWAYS}"
+    rf"|(?:is|are) (?:no|not|not an?|not the|no longer an?) (?:(?:known|built-in|window|\w+ion) )?{_KIND}"
+    r"|(?:is|are) not (?:part of|in) (?:(?:the|this) )?(?:language|version|library|API|PyDough)"
+    rf"|(?:is|are) not (?:known|available|supported|defined|allowed)\b{_ALWAYS}"
+    rf"|(?:is|are) no longer (?:part|there|known|available|supported|defined|allowed|valid)\b|no longer (?:exist|work)"
+    r"|must be (?:`|(?:replaced|rewritten|renamed|avoided|turned into|written (?:as|with|by))\b)"
+    rf"|(?:was|were|has been|have been) (?:removed|dropped)|fails?\b{_ALWAYS}"
+    rf"|raises? (?:an? |the )?[`\w]*(?:[Ee]rror|[Ee]xception)\w*`?{_ALWAYS}"
+    rf"|cannot be (?:used|called|compiled|written|found|applied)\b{_ALWAYS})"
 )
 _DENIED_BEFORE = re.compile(
-    r"(?:\b(?:(?:there (?:is|are)|has|have|with|knows) no|instead of|in place of|rather than|not|never|unlike|without)"
+    r"(?:\b(?:(?:there (?:is|are)|has|knows) no|instead of|in place of|rather than|not|never|unlike)"
     r"(?: (?:such|write|use|call|an?|the|method|methods|operator|operators|function|name|keyword|old|form))*)"
-    + _LISTED
+    + _LISTED_BEFORE
     + r"\Z",
     re.IGNORECASE,
 )
@@ -194,7 +204,8 @@ class _Denials:
         if _DENIED_BEFORE.search(paragraph[max(first, start - _NEAR) : start]):
             return True
         sentence = paragraph[max(first, start - _NEAR) : min(last, end + _NEAR)]
-        return not is_method and bool(_SQL.search(sentence)) and name in _names_of_sql()
+        of_sql = bool(_SQL.search(sentence)) and not _AS_SQL.search(sentence)
+        return of_sql and not is_method and name in _names_of_sql()
 
 
 def _called(paragraph: str) -> Iterator[tuple[str, int, int]]:

@@ -50,10 +50,25 @@ def problems(
         ("`LIMIT(5)` raises the number of rows to five.", "LIMIT"),
         ("`LIMIT(5)` cannot return more than five rows.", "LIMIT"),
         ("As in SQL, write `nations.LIMIT(5)` to take five rows.", "LIMIT"),
+        ("As in SQL, write `LIMIT(5)` to take five rows.", "LIMIT"),
+        ("As in SQL, cut with `.LIMIT`.", "LIMIT"),
+        ("`BACK(1)` must be repeated.", "BACK"),
+        ("`LIMIT(5)` must be written last.", "LIMIT"),
+        ("`LIMIT(5)` is not the fastest way, and no slow one.", "LIMIT"),
+        ("`LIMIT(5)` is not a slow method.", "LIMIT"),
+        ("`LIMIT(5)` is no slower.", "LIMIT"),
+        ("`LIMIT(5)` no longer needs a sort.", "LIMIT"),
+        ("`LIMIT(5)` is not part of the sort.", "LIMIT"),
+        ("`LIMIT(5)` cannot be used before a sort.", "LIMIT"),
+        ("`LIMIT(5)` is not allowed twice.", "LIMIT"),
+        ("`LIMIT(x)` fails if x is negative.", "LIMIT"),
+        ("`LIMIT(x)` raises an error when x is negative.", "LIMIT"),
+        ("Without `LIMIT(5)`, or with no `LIMIT`, all rows come.", "LIMIT"),
+        ("You need not, `LIMIT(5)` does it.", "LIMIT"),
     ],
 )
 def test_a_name_that_does_not_exist_is_found(paragraph: str, name: str) -> None:
-    assert [problem.split()[0] for problem in problems(paragraph)] == [name]
+    assert {problem.split()[0] for problem in problems(paragraph)} == {name}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +103,9 @@ def test_a_form_that_is_gone_is_found(paragraph: str, form: str) -> None:
         "`BACK`, `LIMIT` and `MODE(x)` do not exist.",
         "There is no `GROUP_BY`; use PARTITION.",
         "`BACK(1)` raises an error, `UP(1)` raises `UnknownNameError`, and `OVER(x)` cannot be used.",
+        "`MODE(x)` is not supported; `UP(1)` is not part of the language, and `BACK(1)` is no longer available.",
+        "`MODE(x)` is not an aggregation function, `UP` is not a method.",
+        "Do not use `BACK(1)`, nor call it. PyDough has no `UP`, `BACK` or `OVER`.",
         "`BACK(1)` must be replaced by a CALCULATE.",
         "TOP_K instead of `.LIMIT(5)`.",
         "`nations(name=name)` must be `nations.CALCULATE(name=name)`.",
