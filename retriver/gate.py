@@ -16,6 +16,7 @@ from pathlib import Path
 
 from retriver.code_blocks import MAX_UNUSED, MarkdownText, Marks, marks_of, program_of, read_markdown, unused_programs
 from retriver.compilations import Compilation, Compilations
+from retriver.errors import SearchError
 from retriver.language_names import (
     Vocabulary,
     called_operators,
@@ -47,7 +48,12 @@ _LINE_NUMBER = re.compile(r"\bline (\d+)")
 _NAMED = re.compile(r"'([^']+)'|\b([A-Z][A-Z0-9_]+)\b")
 _EMOJI_JOINER = re.compile("(?<=[\u2190-\U0010ffff])\u200d(?=[\u2190-\U0010ffff])")
 _WHITESPACE = frozenset("\t\n\r\f")
+_WORTHLESS = {ord(one): None for one in "\u00ad\u200b\u2060\ufeff"}  # where a word may break, or must not
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, directions, halves of characters, odd line ends
+
+
+class UnsureError(SearchError):
+    """The machine was too slow or too full to say whether a program compiles; another run may say it."""
 
 
 class Gate:
@@ -72,7 +78,8 @@ class Gate:
         """Why `text` must not be stored, each reason one line; empty if nothing speaks against it.
 
         `cited`: the text was written from numbered `passages`, must cite them, and may name nothing else. `entry` is
-        the database of the example it belongs to, whose graph comes first.
+        the database of the example it belongs to, whose graph comes first. Raises UnsureError where nothing else
+        speaks against a text than a program whose compiling did not come to an end.
         """
         if unreadable := _unreadable(text):
             return [unreadable]
@@ -88,8 +95,13 @@ class Gate:
         words = _Words(text, passages, entries)
         found = _grounding_problems(text, parts, passages) if cited else []
         found += words.problems(parts)
-        told = await asyncio.gather(*(self._program_problem(code, entries, words) for code in programs))
-        found += [problem for problem in told if problem]
+        told = await asyncio.gather(
+            *(self._program_problem(code, entries, words) for code in programs), return_exceptions=True
+        )
+        found += [problem for problem in told if isinstance(problem, str) and problem]
+        for error in told:
+            if isinstance(error, BaseException) and not (found and isinstance(error, UnsureError)):
+                raise error
         more = len(found) - MAX_PROBLEMS
         return found if more <= 0 else [*found[:MAX_PROBLEMS], f"and {more} more problems"]
 
@@ -112,11 +124,11 @@ class Gate:
             refused.append((shown, outcome))
         if not refused:
             return "there is no graph to compile code on"
-        if not marks.wrong:
-            shown, outcome = refused[0]
-            return f"does not compile: {_quoted(shown, outcome.reason)}: {outcome.reason}"
-        unsure = next((one for _, one in refused if not one.certain), None)
-        return f"could not be compiled: {_quoted(program)}: {unsure.reason}" if unsure else ""
+        for shown, outcome in refused:
+            if not outcome.certain:
+                raise UnsureError(f"could not be compiled: {_quoted(shown)}: {outcome.reason}")
+        shown, outcome = refused[0]
+        return "" if marks.wrong else f"does not compile: {_quoted(shown, outcome.reason)}: {outcome.reason}"
 
     async def _unused_compiled(self, program: str, entry: DatabaseEntry) -> tuple[str, Compilation]:
         """The first that does not compile of what a program builds and does not use; else the program itself."""
@@ -168,6 +180,11 @@ def _programs(parts: MarkdownText) -> list[str]:
     blocks = [block.code for block in parts.blocks if block.kind == "program"]
     inline = [program for paragraph in parts.paragraphs for program in inline_programs(paragraph)]
     return list(dict.fromkeys([*blocks, *inline]))
+
+
+def tidied(text: str) -> str:
+    """A text as it is to be read and stored: without characters that say only where a line may end."""
+    return text.translate(_WORTHLESS).replace("\f", "\n")
 
 
 def unknown_citations(text: str, passages: Sequence[Passage]) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from retriver.errors import SearchError
-from retriver.gate import Gate
+from retriver.gate import Gate, UnsureError
 from retriver.grounding import EXTRACTIVE, Grounder
 from retriver.local_models import NO_MODEL
 from retriver.r2r_rag import RagAnswer
@@ -179,6 +179,34 @@ def test_a_passage_with_dead_code_is_left_out_and_the_next_one_taken(gate: Gate,
     assert "nations(name" not in answer.answer
     example = _document(_grounder(gate, retriever=FixedRetriever([DEAD, *PASSAGES])), entry)
     assert (example.passages, example.detail) == (PASSAGES, "")
+
+
+@pytest.mark.parametrize("written", [None, Written("text", "gemini#1")])
+def test_a_machine_too_slow_to_compile_leaves_the_row_for_another_run(
+    gate: Gate, entry: DatabaseEntry, monkeypatch: pytest.MonkeyPatch, written: Written | None
+) -> None:
+    async def too_slow(*_: Any, **__: Any) -> list[str]:
+        raise UnsureError("could not be compiled: 'x': stopped at the wall-clock limit")
+
+    monkeypatch.setattr(gate, "problems", too_slow)
+    answer = _answer(_grounder(gate, written))
+    assert answer.status == "error" and "wall-clock" in answer.detail
+    grounder = _grounder(gate, written)
+    assert "wall-clock" in _document(grounder, entry).detail and grounder.undocumented == 1
+
+
+def test_a_writer_whose_text_could_not_be_compiled_leaves_the_row_for_another_run(gate: Gate) -> None:
+    class Unsure:
+        async def write(self, subject: str, terms: list[str], passages: list[Passage], entry: Any) -> Written:
+            raise UnsureError("could not be compiled")
+
+    assert _answer(Grounder(FixedRetriever(), Unsure(), gate, "1.0.33")).status == "error"
+
+
+def test_soft_hyphens_are_dropped_from_what_is_stored(gate: Gate) -> None:
+    soft = PASSAGES[0].model_copy(update={"text": "COUNT(x) co\u00adunts."})
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([soft])))
+    assert answer.passages == PASSAGES and "COUNT(x) counts." in answer.answer
 
 
 def test_without_a_model_an_answer_quotes_what_its_row_is_tagged_with(gate: Gate) -> None:

@@ -15,7 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriver.chunks import chunk_folder
-from retriver.gate import MAX_CHARACTERS, Gate, grounding_problems, ungrounded_names, unknown_citations
+from retriver.gate import (
+    MAX_CHARACTERS,
+    Gate,
+    UnsureError,
+    grounding_problems,
+    tidied,
+    ungrounded_names,
+    unknown_citations,
+)
 from utils.core.console import UserError
 from utils.core.paths import KNOWLEDGE_DIR, WorkDir
 from utils.core.records import Passage
@@ -166,8 +174,8 @@ def test_the_graph_of_the_example_counts(gate: Gate, compiler: ProgramCompiler, 
     assert "papers" in problems(gate, text)[0]
     assert problems(gate, text, own) == []
     missing = DatabaseEntry("missing", tmp_path / "none.json", "None", "sqlite:////none.db")
-    with Gate(compiler, {"missing": missing}) as alone:
-        assert "cannot be read" in problems(alone, text)[0]
+    with Gate(compiler, {"missing": missing}) as alone, pytest.raises(UnsureError, match="cannot be read"):
+        problems(alone, text)
     with Gate(compiler, {}) as empty:
         assert problems(empty, text) == ["there is no graph to compile code on"]
 
@@ -256,6 +264,13 @@ def test_grounding_alone_compiles_nothing() -> None:
     ]
 
 
+def test_marks_of_where_a_line_may_end_are_dropped_before_reading(gate: Gate) -> None:
+    assert tidied("aggre\u00adga\u200btion\fx \u202e") == "aggregation\nx \u202e"
+    assert problems(gate, tidied("Use BA\u00adCK(1)."))[0].startswith("BACK ")
+    assert problems(gate, "\U0001f468\u200d\U0001f4bb counts.") == []
+    assert problems(gate, "BA\u200dCK(1)") == ["characters that cannot be seen: U+200D"]
+
+
 def test_texts_that_are_not_read(gate: Gate) -> None:
     assert problems(gate, " \n ") == ["the text is empty"]
     for part in ("`", "[", "[1]", "> ", "- a\n", "```\n", "BACK(1) "):
@@ -336,14 +351,30 @@ def test_another_graph_or_version_is_compiled_again(tmp_path: Path, monkeypatch:
         Compiled(failure="code_error", detail="out of memory", repeatable=False),
     ],
 )
-def test_what_may_end_otherwise_is_told_and_not_kept(tmp_path: Path, passing: Compiled) -> None:
-    counting: Any = CountingCompiler(passing, passing, Compiled(sql={"sqlite": "SELECT 1"}))  # it is asked twice
+def test_what_may_end_otherwise_is_no_refusal_and_not_kept(tmp_path: Path, passing: Compiled) -> None:
+    once: Any = CountingCompiler(passing, Compiled(sql={"sqlite": "SELECT 1"}))
+    with Gate(once, ONE) as gate:  # it is asked twice
+        assert problems(gate, fenced(FINE)) == []
+    counting: Any = CountingCompiler(passing, passing, Compiled(sql={"sqlite": "SELECT 1"}))
     with Gate(counting, ONE, tmp_path / "c.sqlite") as gate:
-        assert problems(gate, fenced(FINE)) == [f"does not compile: '{FINE}': {passing.detail}"]
+        with pytest.raises(UnsureError, match=f"could not be compiled: .*{passing.detail}"):
+            problems(gate, fenced(FINE))
         assert problems(gate, fenced(FINE)) == []
     marked: Any = CountingCompiler(passing)
     with Gate(marked, ONE) as gate:  # that it is wrong is not known then
-        assert "could not be compiled" in problems(gate, fenced(f"# wrong: why\n{FINE}"))[0]
+        with pytest.raises(UnsureError, match="could not be compiled"):
+            problems(gate, fenced(f"# wrong: why\n{FINE}"))
+        assert [told.split()[0] for told in problems(gate, f"Use BACK(1).\n\n{fenced(FINE)}")] == ["BACK"]
+
+
+def test_what_breaks_is_not_taken_for_a_refusal() -> None:
+    class Broken(CountingCompiler):
+        def submit(self, *_: Any) -> Future[Compiled]:
+            raise ZeroDivisionError
+
+    broken: Any = Broken(REFUSED)
+    with Gate(broken, ONE) as gate, pytest.raises(ZeroDivisionError):
+        problems(gate, f"Use BACK(1).\n\n{fenced(FINE)}")
 
 
 def test_the_same_program_is_not_compiled_twice_at_once() -> None:
