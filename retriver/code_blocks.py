@@ -88,6 +88,14 @@ def read_markdown(text: str) -> MarkdownText:
     return found
 
 
+def closed(text: str) -> str:
+    """A text with the block of code closed in which it ends, so that nothing put after it becomes code."""
+    for end in ("", *(f"\n{_longest(mark, text)}" for mark in "`~"), "\n</pre>"):
+        if _tokens(f"{text}{end}\n\n# x", MAX_DEPTH)[-1]["type"] == "heading":
+            return f"{text}{end}"
+    return text
+
+
 def marks_of(code: str) -> Marks:
     """The marks of a block; each stands in a line of its own and says something."""
     marks = {name: value.strip() for name, value in _MARK.findall(code)}
@@ -223,17 +231,26 @@ def _parsed(code: str) -> ast.Module | None:
         return None
 
 
+def _longest(mark: str, text: str) -> str:
+    """The longest fence of a text made of this mark; no shorter than any fence is."""
+    return max((run[0] for run in re.finditer(f"{mark}{{3,}}", text)), key=len, default=mark * 3)
+
+
 def _read(text: str, depth: int, found: MarkdownText) -> None:
     if depth <= 0:
         found.too_deep = True
         return
+    _walk(_tokens(text, depth), depth, found)
+
+
+def _tokens(text: str, depth: int) -> list[dict[str, Any]]:
     parser = BlockParser(block_quote_rules=_RULES, list_rules=_RULES, max_nested_level=depth)
     parser.register(_PRE_RULE, _PRE_OPENS, _take_pre)
     parser.rules = list(_RULES)
     state = BlockState()
     state.process(text.replace("\r\n", "\n").replace("\r", "\n") + "\n")
     parser.parse(state)
-    _walk(state.tokens, depth, found)
+    return state.tokens
 
 
 def _take_pre(_block: BlockParser, opens: re.Match[str], state: BlockState) -> int:

@@ -7,7 +7,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from retriver.backend import Retriever
-from retriver.documentation import extractive_documentation, in_order_of_terms, passages_for_terms
+from retriver.documentation import (
+    extractive_documentation,
+    in_order_of_terms,
+    passages_for_terms,
+    quoted_passage,
+)
 from retriver.errors import SearchError
 from retriver.gate import Gate, tidied
 from retriver.synonyms import manual_thesaurus
@@ -138,7 +143,7 @@ class Grounder:
         for _ in range(ROUNDS):
             chosen = await asyncio.to_thread(choose, frozenset(refused))
             passages = [one.model_copy(update={"text": tidied(one.text)}) for one in chosen]
-            read = [self._gate.problems(passage.text, [], cited=False, entry=entry) for passage in passages]
+            read = [self._gate.problems(quoted_passage(passage), [], cited=False, entry=entry) for passage in passages]
             bad = {
                 passage.passage_id: f"{passage.path}: {problems[0]}"
                 for passage, problems in zip(passages, await asyncio.gather(*read), strict=True)

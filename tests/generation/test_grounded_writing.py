@@ -203,6 +203,16 @@ def test_a_writer_whose_text_could_not_be_compiled_leaves_the_row_for_another_ru
     assert _answer(Grounder(FixedRetriever(), Unsure(), gate, "1.0.33")).status == "error"
 
 
+def test_headings_and_open_code_blocks_are_read_as_they_are_stored(gate: Gate) -> None:
+    heading = Passage(passage_id="3", path="a.md > COUNT with LIMIT(5)", text="COUNT(x) counts.")
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([heading, *PASSAGES])))
+    assert answer.passages == PASSAGES
+    opened = Passage(passage_id="4", path="a.md > COUNT", text=f"COUNT(x):\n\n```python\n{EXAMPLE.program}")
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([opened])))
+    assert answer.passages == [opened]
+    assert f"{EXAMPLE.program}\n```\n\nSource: a.md > COUNT" in answer.answer
+
+
 def test_soft_hyphens_are_dropped_from_what_is_stored(gate: Gate) -> None:
     soft = PASSAGES[0].model_copy(update={"text": "COUNT(x) co\u00adunts."})
     answer = _answer(_grounder(gate, retriever=FixedRetriever([soft])))

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriver.chunks import chunk_folder
+from retriver.documentation import quoted_passage
 from retriver.gate import (
     MAX_CHARACTERS,
     Gate,
@@ -63,8 +64,11 @@ SECTIONS = [chunk for chunk in chunk_folder(KNOWLEDGE_DIR) if chunk.text.strip()
 
 
 def test_the_manual_passes(gate: Gate) -> None:
+    passages = [Passage(passage_id=chunk.chunk_id, path=chunk.path, text=chunk.text) for chunk in SECTIONS]
+    quoted = [quoted_passage(passage) for passage in passages]
+
     async def all_problems() -> list[list[str]]:
-        return await asyncio.gather(*(gate.problems(chunk.text, [], cited=False) for chunk in SECTIONS))
+        return await asyncio.gather(*(gate.problems(text, [], cited=False) for text in quoted))
 
     found = asyncio.run(all_problems())
     assert {chunk.path: told for chunk, told in zip(SECTIONS, found, strict=True) if told} == {}
