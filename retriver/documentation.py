@@ -49,7 +49,8 @@ def passages_for_terms(
     where a term counts more in the passage's heading than in its text. Passages that add nothing are left
     out, so there may be fewer than `limit`.
     """
-    candidates = [found for found in _candidates(retriever, terms, limit) if found.passage_id not in refused]
+    asked = max(limit, CANDIDATES_A_TERM) + len(refused)
+    candidates = [found for found in _candidates(retriever, terms, asked) if found.passage_id not in refused]
     strengths = {passage.passage_id: [_strength(term, passage) for term in terms] for passage in candidates}
     covered = [0] * len(terms)
     chosen: list[Passage] = []
@@ -109,7 +110,7 @@ def _candidates(retriever: Retriever, terms: list[str], limit: int) -> list[Pass
     queries = [" ".join(terms), *terms] if len(terms) > 1 else terms
     found: dict[str, Passage] = {}
     for query in queries:
-        for passage in retriever.search(query, max(limit, CANDIDATES_A_TERM)):
+        for passage in retriever.search(query, limit):
             found.setdefault(passage.passage_id, passage)
     return list(found.values())
 

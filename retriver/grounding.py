@@ -25,7 +25,7 @@ from utils.programs.terms import key_terms
 PASSAGES_TO_QUOTE = 3  # an answer of the manual's own words is read as it stands
 PASSAGES_TO_WRITE_FROM = 4
 PASSAGES_AN_EXAMPLE = 24  # no program of the corpus uses as many operators
-ROUNDS = 8  # of taking other passages in the place of those that do not pass the gate
+MOST_REFUSED = 200  # passages that do not pass the gate, until no others are taken in their place
 EXTRACTIVE = "extractive"
 
 
@@ -139,8 +139,7 @@ class Grounder:
     ) -> tuple[list[Passage], list[str]]:
         """Passages that pass the gate, others taken for those that do not, and why those were refused."""
         refused: dict[str, str] = {}
-        passages: list[Passage] = []
-        for _ in range(ROUNDS):
+        while True:
             chosen = await asyncio.to_thread(choose, frozenset(refused))
             passages = [one.model_copy(update={"text": tidied(one.text)}) for one in chosen]
             read = [self._gate.problems(quoted_passage(passage), [], cited=False, entry=entry) for passage in passages]
@@ -149,9 +148,9 @@ class Grounder:
                 for passage, problems in zip(passages, await asyncio.gather(*read), strict=True)
                 if problems
             }
-            if not bad:
-                break
             refused |= bad
+            if not bad or len(refused) >= MOST_REFUSED:
+                break
         return [passage for passage in passages if passage.passage_id not in refused], list(refused.values())
 
     async def _text(

@@ -11,7 +11,7 @@ import pytest
 
 from retriver.errors import SearchError
 from retriver.gate import Gate, UnsureError
-from retriver.grounding import EXTRACTIVE, Grounder
+from retriver.grounding import EXTRACTIVE, MOST_REFUSED, Grounder
 from retriver.local_models import NO_MODEL
 from retriver.r2r_rag import RagAnswer
 from retriver.writing import GroundedWriter, R2RWriter, Written
@@ -201,6 +201,19 @@ def test_a_writer_whose_text_could_not_be_compiled_leaves_the_row_for_another_ru
             raise UnsureError("could not be compiled")
 
     assert _answer(Grounder(FixedRetriever(), Unsure(), gate, "1.0.33")).status == "error"
+
+
+@pytest.mark.parametrize("dead", [60, 300])
+def test_other_passages_are_taken_until_enough_pass(gate: Gate, entry: DatabaseEntry, dead: int) -> None:
+    """The last one passes; it is not looked for behind hundreds that do not."""
+    bad = [
+        Passage(passage_id=f"d{n}", path="a.md > COUNT", text="COUNT(x) counts, LIMIT(5) cuts.") for n in range(dead)
+    ]
+    found = PASSAGES if dead < MOST_REFUSED else []
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([*bad, *PASSAGES])))
+    assert answer.passages == found
+    example = _document(_grounder(gate, retriever=FixedRetriever([*bad, *PASSAGES])), entry)
+    assert example.passages == found
 
 
 def test_headings_and_open_code_blocks_are_read_as_they_are_stored(gate: Gate) -> None:
