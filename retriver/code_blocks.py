@@ -24,7 +24,7 @@ _FOREIGN_LABELS = frozenset({
     "sql", "sqlite", "postgresql", "postgres", "mysql", "duckdb", "sh", "bash", "zsh", "shell", "powershell",
     "dockerfile", "javascript", "js", "typescript", "ts", "java", "c", "cpp", "rust", "go", "r", "kotlin", "ruby",
 })  # fmt: skip
-_HTML = "pre"  # in place of a label
+_PRE = "pre"  # what stands in place of a label in HTML, and the rule that finds it
 _MARKDOWN_LABELS = frozenset({"markdown", "md"})
 _LABEL = re.compile(r"[\w+#-]+")
 _MARK = re.compile(r"^[ \t]*# (database|dialect|wrong|wrong silently): *(\S.*)$", re.MULTILINE)
@@ -36,10 +36,9 @@ MAX_UNUSED = 20  # collections that a program builds and does not use
 _PRE_OPENS = r"^ {0,3}(?:<[^<>\n]*>[ \t]*)*?<[pP][rR][eE](?:[ \t][^<>\n]*)?>"
 _PRE_CLOSES = re.compile(r"</pre\s{0,9}>", re.IGNORECASE)
 _TAG = re.compile(r"</?(?:code|span|samp|kbd)(?:\s+[\w-]+=\"[^\"<>()\n]*\")*\s{0,9}>", re.IGNORECASE)
-_PRE_RULE = "pre"
 # HTML and link definitions hide text from a reader of HTML only; whoever reads the Markdown sees it
 _RULES = [
-    _PRE_RULE,
+    _PRE,
     *(rule for rule in BlockParser.DEFAULT_RULES if rule not in ("raw_html", "block_html", "ref_link")),
 ]
 
@@ -123,7 +122,7 @@ def unused_programs(program: str) -> list[str]:
 
 def assigns_result(code: str) -> bool:
     """Whether code assigns something that is built, such as `result = nations.WHERE(key > 3)`."""
-    tree = _parsed(code)
+    tree = _parsed(code) if ANSWER_VARIABLE in code else None
     return tree is not None and any(
         _assigns_result(node) and any(isinstance(part, ast.Attribute | ast.Call) for part in ast.walk(node))
         for node in ast.walk(tree)
@@ -245,7 +244,7 @@ def _read(text: str, depth: int, found: MarkdownText) -> None:
 
 def _tokens(text: str, depth: int) -> list[dict[str, Any]]:
     parser = BlockParser(block_quote_rules=_RULES, list_rules=_RULES, max_nested_level=depth)
-    parser.register(_PRE_RULE, _PRE_OPENS, _take_pre)
+    parser.register(_PRE, _PRE_OPENS, _take_pre)
     parser.rules = list(_RULES)
     state = BlockState()
     state.process(text.replace("\r\n", "\n").replace("\r", "\n") + "\n")
@@ -258,7 +257,7 @@ def _take_pre(_block: BlockParser, opens: re.Match[str], state: BlockState) -> i
     state.add_paragraph(opens[0] + "\n")
     closes = _PRE_CLOSES.search(state.src, opens.end())
     inside = state.src[opens.end() : closes.start() if closes else None]
-    state.append_token({"type": "block_code", "raw": unescape(_TAG.sub("", inside)), "attrs": {"info": _HTML}})
+    state.append_token({"type": "block_code", "raw": unescape(_TAG.sub("", inside)), "attrs": {"info": _PRE}})
     return closes.end() if closes else state.cursor_max
 
 
