@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from retriver.backend import Retriever
 from retriver.chunks import PATH_SEPARATOR
+from retriver.code_blocks import closed
 from retriver.terms import is_operator_name
 from utils.core.records import Passage
 
@@ -48,7 +49,8 @@ def passages_for_terms(
     where a term counts more in the passage's heading than in its text. Passages that add nothing are left
     out, so there may be fewer than `limit`.
     """
-    candidates = [found for found in _candidates(retriever, terms, limit) if found.passage_id not in refused]
+    asked = max(limit, CANDIDATES_A_TERM) + len(refused)
+    candidates = [found for found in _candidates(retriever, terms, asked) if found.passage_id not in refused]
     strengths = {passage.passage_id: [_strength(term, passage) for term in terms] for passage in candidates}
     covered = [0] * len(terms)
     chosen: list[Passage] = []
@@ -76,22 +78,21 @@ def in_order_of_terms(passages: list[Passage], terms: list[str]) -> list[Passage
     return sorted(passages, key=place)
 
 
+def quoted_passage(passage: Passage) -> str:
+    """A passage's own text as a section under its heading, with where it stands."""
+    return f"## {passage.path.split(PATH_SEPARATOR)[-1]}\n\n{closed(_words(passage))}\n\nSource: {passage.path}"
+
+
 def extractive_documentation(title: str, passages: list[Passage]) -> str:
     """Markdown made of the passages' own text, each with where it stands; empty if there are none."""
     if not passages:
         return ""
-    sections = [
-        f"## {passage.path.split(PATH_SEPARATOR)[-1]}\n\n{passage.text.strip()}\n\nSource: {passage.path}"
-        for passage in passages
-    ]
-    return "\n\n".join([f"# {title}", *sections]) + "\n"
+    return "\n\n".join([f"# {' '.join(title.split())}", *map(quoted_passage, passages)]) + "\n"
 
 
 def create_rag_prompt(subject: str, terms: list[str], passages: list[Passage]) -> str:
     """The prompt that has a model write about `subject` from numbered `passages` alone."""
-    numbered = [
-        f"[{number}] {passage.path}\n{passage.text.strip()}" for number, passage in enumerate(passages, start=1)
-    ]
+    numbered = [f"[{number}] {passage.path}\n{_words(passage)}" for number, passage in enumerate(passages, start=1)]
     return _PROMPT.format(
         subject=subject.strip(),
         terms="\n".join(f"- `{term}`" for term in terms) or "- whatever the subject needs",
@@ -99,12 +100,17 @@ def create_rag_prompt(subject: str, terms: list[str], passages: list[Passage]) -
     )
 
 
+def _words(passage: Passage) -> str:
+    """A passage's text without blank lines around it; its first line may be indented code."""
+    return passage.text.strip("\n").rstrip()
+
+
 def _candidates(retriever: Retriever, terms: list[str], limit: int) -> list[Passage]:
     """What is found for all terms together and for each alone, each passage once."""
     queries = [" ".join(terms), *terms] if len(terms) > 1 else terms
     found: dict[str, Passage] = {}
     for query in queries:
-        for passage in retriever.search(query, max(limit, CANDIDATES_A_TERM)):
+        for passage in retriever.search(query, limit):
             found.setdefault(passage.passage_id, passage)
     return list(found.values())
 

@@ -14,14 +14,17 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from retriver.code_blocks import MarkdownText, Marks, marks_of, program_of, read_markdown
+from retriver.code_blocks import MAX_UNUSED, MarkdownText, Marks, marks_of, program_of, read_markdown, unused_programs
 from retriver.compilations import Compilation, Compilations
+from retriver.errors import SearchError
 from retriver.language_names import (
     Vocabulary,
     called_operators,
     defined_functions,
+    inline_programs,
     installed_language,
     name_problems,
+    program_lines,
     quoted_capitals,
     without_code,
 )
@@ -45,7 +48,12 @@ _LINE_NUMBER = re.compile(r"\bline (\d+)")
 _NAMED = re.compile(r"'([^']+)'|\b([A-Z][A-Z0-9_]+)\b")
 _EMOJI_JOINER = re.compile("(?<=[\u2190-\U0010ffff])\u200d(?=[\u2190-\U0010ffff])")
 _WHITESPACE = frozenset("\t\n\r\f")
+_WORTHLESS = {ord(one): None for one in "\u00ad\u200b\u2060\ufeff"}  # where a word may break, or must not
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # controls, directions, halves of characters, odd line ends
+
+
+class UnsureError(SearchError):
+    """The machine was too slow or too full to say whether a program compiles; another run may say it."""
 
 
 class Gate:
@@ -70,7 +78,8 @@ class Gate:
         """Why `text` must not be stored, each reason one line; empty if nothing speaks against it.
 
         `cited`: the text was written from numbered `passages`, must cite them, and may name nothing else. `entry` is
-        the database of the example it belongs to, whose graph comes first.
+        the database of the example it belongs to, whose graph comes first. Raises UnsureError where nothing else
+        speaks against a text than a program whose compiling did not come to an end.
         """
         if unreadable := _unreadable(text):
             return [unreadable]
@@ -80,38 +89,102 @@ class Gate:
         if len(parts.blocks) > MAX_BLOCKS:
             return [f"{len(parts.blocks)} code blocks; at most {MAX_BLOCKS} are read"]
         entries = [entry, *self._entries] if entry else self._entries
+        programs = _programs(parts)
+        if len(programs) > MAX_BLOCKS:
+            return [f"{len(programs)} programs; at most {MAX_BLOCKS} are read"]
+        words = _Words(text, passages, entries)
         found = _grounding_problems(text, parts, passages) if cited else []
-        found += _wording_problems(text, parts, passages, entries)
-        found += await self._program_problems(parts, entries)
+        found += words.problems(parts)
+        told = await asyncio.gather(
+            *(self._program_problem(code, entries, words) for code in programs), return_exceptions=True
+        )
+        found += [problem for problem in told if isinstance(problem, str) and problem]
+        for error in told:
+            if isinstance(error, BaseException) and not (found and isinstance(error, UnsureError)):
+                raise error
         more = len(found) - MAX_PROBLEMS
         return found if more <= 0 else [*found[:MAX_PROBLEMS], f"and {more} more problems"]
 
-    async def _program_problems(self, parts: MarkdownText, entries: Sequence[DatabaseEntry]) -> list[str]:
-        codes = list(dict.fromkeys(block.code for block in parts.blocks if block.kind == "program"))
-        told = await asyncio.gather(*(self._program_problem(code, entries) for code in codes))
-        return [problem for problem in told if problem]
-
-    async def _program_problem(self, code: str, entries: Sequence[DatabaseEntry]) -> str:
+    async def _program_problem(self, code: str, entries: Sequence[DatabaseEntry], words: _Words) -> str:
         program, marks = program_of(code), marks_of(code)
         if marks.wrong and marks.dialect in _OTHER_DIALECTS:
             return ""  # what a database refuses shows when it runs
         candidates = _likely_first(program, marks, entries)
         if marks.wrong:
             candidates = [one for one in candidates if dialect_of(one.url) == _PLAIN_DIALECT] or candidates
-        outcomes: list[Compilation] = []
+        refused: list[tuple[str, Compilation]] = []
         for candidate in candidates:
-            outcome = await self._compilations.of(program, candidate)
-            if not (outcome.compiles or outcome.certain):  # the machine was slow, perhaps
-                outcome = await self._compilations.of(program, candidate)
+            shown, outcome = program, await self._compiled(program, candidate)
+            if outcome.compiles and marks.wrong:
+                return f"marked as wrong, but it compiles: {_quoted(program)}"
             if outcome.compiles:
-                return f"marked as wrong, but it compiles: {_quoted(program)}" if marks.wrong else ""
-            outcomes.append(outcome)
-        if not outcomes:
+                shown, outcome = await self._unused_compiled(program, candidate)
+            if outcome.compiles:
+                return next(iter(words.named(code)), "")  # in comments, functions and answers of a prompt too
+            refused.append((shown, outcome))
+        if not refused:
             return "there is no graph to compile code on"
-        if not marks.wrong:
-            return f"does not compile: {_quoted(program, outcomes[0].reason)}: {outcomes[0].reason}"
-        unsure = next((one for one in outcomes if not one.certain), None)
-        return f"could not be compiled: {_quoted(program)}: {unsure.reason}" if unsure else ""
+        for shown, outcome in refused:
+            if not outcome.certain:
+                raise UnsureError(f"could not be compiled: {_quoted(shown)}: {outcome.reason}")
+        shown, outcome = refused[0]
+        return "" if marks.wrong else f"does not compile: {_quoted(shown, outcome.reason)}: {outcome.reason}"
+
+    async def _unused_compiled(self, program: str, entry: DatabaseEntry) -> tuple[str, Compilation]:
+        """The first that does not compile of what a program builds and does not use; else the program itself."""
+        try:
+            unused = unused_programs(program)
+        except RecursionError:
+            return program, Compilation(False, "nested too deeply to be read")
+        if len(unused) > MAX_UNUSED:
+            return program, Compilation(False, f"more than {MAX_UNUSED} collections are built and not used")
+        for other in unused:
+            outcome = await self._compiled(other, entry)
+            if not outcome.compiles:
+                return other, outcome
+        return program, Compilation(True)
+
+    async def _compiled(self, program: str, entry: DatabaseEntry) -> Compilation:
+        outcome = await self._compilations.of(program, entry)
+        if not (outcome.compiles or outcome.certain):  # the machine was slow, perhaps
+            outcome = await self._compilations.of(program, entry)
+        return outcome
+
+
+class _Words:
+    """Names and forms that PyDough has not, in a text and its parts; words that are data are none."""
+
+    def __init__(self, text: str, passages: Sequence[Passage], entries: Iterable[DatabaseEntry]) -> None:
+        passage_texts = "\n".join(passage.text for passage in passages)
+        self._values = quoted_capitals(text) | quoted_capitals(passage_texts)
+        self._functions = defined_functions(text) | defined_functions(passage_texts)
+        self._language = _language_on(entries)
+
+    def named(self, part: str) -> list[str]:
+        """What one part of the text names."""
+        return name_problems(unicodedata.normalize("NFKC", part), self._language, self._values, self._functions)
+
+    def problems(self, parts: MarkdownText) -> list[str]:
+        """What stands outside programs; a program there is one too."""
+        outputs = [block.code for block in parts.blocks if block.kind == "words"]
+        problems = [
+            problem
+            for part in [*parts.paragraphs, *outputs]
+            for problem in [*self.named(part), *program_lines(unicodedata.normalize("NFKC", part))]
+        ]
+        return list(dict.fromkeys(problems))
+
+
+def _programs(parts: MarkdownText) -> list[str]:
+    """The programs of a text, in blocks and whole within lines, none twice."""
+    blocks = [block.code for block in parts.blocks if block.kind == "program"]
+    inline = [program for paragraph in parts.paragraphs for program in inline_programs(paragraph)]
+    return list(dict.fromkeys([*blocks, *inline]))
+
+
+def tidied(text: str) -> str:
+    """A text as it is to be read and stored: without characters that say only where a line may end."""
+    return text.translate(_WORTHLESS).replace("\f", "\n")
 
 
 def unknown_citations(text: str, passages: Sequence[Passage]) -> list[int]:
@@ -151,23 +224,6 @@ def _unreadable(text: str) -> str:
     odd = {one for one in set(_EMOJI_JOINER.sub("", text)) - _WHITESPACE if unicodedata.category(one) in _INVISIBLE}
     names = ", ".join(f"U+{ord(one):04X}" for one in sorted(odd)[:MAX_PROBLEMS])
     return f"characters that cannot be seen: {names}" if names else ""
-
-
-def _wording_problems(
-    text: str, parts: MarkdownText, passages: Sequence[Passage], entries: Iterable[DatabaseEntry]
-) -> list[str]:
-    """Names and forms that PyDough has not, outside programs; words that are data are none."""
-    passage_texts = "\n".join(passage.text for passage in passages)
-    values = quoted_capitals(text) | quoted_capitals(passage_texts)
-    functions = defined_functions(text) | defined_functions(passage_texts)
-    language = _language_on(entries)
-    outputs = [block.code for block in parts.blocks if block.kind == "words"]
-    problems = [
-        problem
-        for paragraph in [*parts.paragraphs, *outputs]
-        for problem in name_problems(unicodedata.normalize("NFKC", paragraph), language, values, functions)
-    ]
-    return list(dict.fromkeys(problems))
 
 
 def _language_on(entries: Iterable[DatabaseEntry]) -> Vocabulary:

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from retriver.backend import Retriever
-from retriver.documentation import extractive_documentation, in_order_of_terms, passages_for_terms
+from retriver.documentation import (
+    extractive_documentation,
+    in_order_of_terms,
+    passages_for_terms,
+    quoted_passage,
+)
 from retriver.errors import SearchError
-from retriver.gate import Gate
+from retriver.gate import Gate, tidied
 from retriver.synonyms import manual_thesaurus
 from retriver.writing import Written
 from utils.core.questions import QuestionRow
@@ -20,7 +25,7 @@ from utils.programs.terms import key_terms
 PASSAGES_TO_QUOTE = 3  # an answer of the manual's own words is read as it stands
 PASSAGES_TO_WRITE_FROM = 4
 PASSAGES_AN_EXAMPLE = 24  # no program of the corpus uses as many operators
-ROUNDS = 8  # of taking other passages in the place of those that do not pass the gate
+MOST_REFUSED = 200  # passages that do not pass the gate, until no others are taken in their place
 EXTRACTIVE = "extractive"
 
 
@@ -77,16 +82,16 @@ class Grounder:
 
         try:
             passages, refusals = await self._sound(choose)
+            if not passages:
+                detail = "; ".join(refusals) or "nothing in the manual matches"
+                return blank.model_copy(update={"status": "no_passages", "detail": detail})
+            names = await asyncio.to_thread(manual_thesaurus().names_for, question.question)
+            terms = list(dict.fromkeys([*question.tags, *names]))
+            written = await self._text(question.question, question.question, terms, passages)
         except SearchError as error:
             if error.fatal:
                 raise
             return blank.model_copy(update={"status": "error", "detail": str(error)})
-        if not passages:
-            detail = "; ".join(refusals) or "nothing in the manual matches"
-            return blank.model_copy(update={"status": "no_passages", "detail": detail})
-        names = await asyncio.to_thread(manual_thesaurus().names_for, question.question)
-        terms = list(dict.fromkeys([*question.tags, *names]))
-        written = await self._text(question.question, question.question, terms, passages)
         status = "error" if written.unanswered else "rejected" if written.problem else "answered"
         return blank.model_copy(
             update={
@@ -109,16 +114,16 @@ class Grounder:
 
         try:
             passages, refusals = await self._sound(choose, entry)
+            if not passages:
+                detail = f"no documentation: {'; '.join(refusals) or 'nothing in the manual matches'}"
+                return example.model_copy(update={"key_terms": terms, "detail": detail})
+            subject = f"{example.asked}\n\n```python\n{example.program}\n```"
+            written = await self._text(example.question, subject, language, passages, entry)
         except SearchError as error:
             if error.fatal:
                 raise
             self.undocumented += 1
             return example.model_copy(update={"key_terms": terms, "detail": f"no documentation: {error}"})
-        if not passages:
-            detail = f"no documentation: {'; '.join(refusals) or 'nothing in the manual matches'}"
-            return example.model_copy(update={"key_terms": terms, "detail": detail})
-        subject = f"{example.asked}\n\n```python\n{example.program}\n```"
-        written = await self._text(example.question, subject, language, passages, entry)
         self.undocumented += written.unanswered
         return example.model_copy(
             update={
@@ -134,18 +139,18 @@ class Grounder:
     ) -> tuple[list[Passage], list[str]]:
         """Passages that pass the gate, others taken for those that do not, and why those were refused."""
         refused: dict[str, str] = {}
-        passages: list[Passage] = []
-        for _ in range(ROUNDS):
-            passages = await asyncio.to_thread(choose, frozenset(refused))
-            read = [self._gate.problems(passage.text, [], cited=False, entry=entry) for passage in passages]
+        while True:
+            chosen = await asyncio.to_thread(choose, frozenset(refused))
+            passages = [one.model_copy(update={"text": tidied(one.text)}) for one in chosen]
+            read = [self._gate.problems(quoted_passage(passage), [], cited=False, entry=entry) for passage in passages]
             bad = {
                 passage.passage_id: f"{passage.path}: {problems[0]}"
                 for passage, problems in zip(passages, await asyncio.gather(*read), strict=True)
                 if problems
             }
-            if not bad:
-                break
             refused |= bad
+            if not bad or len(refused) >= MOST_REFUSED:
+                break
         return [passage for passage in passages if passage.passage_id not in refused], list(refused.values())
 
     async def _text(

@@ -8,8 +8,10 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from html import unescape
 from itertools import chain
 
+from retriver.code_blocks import assigns_result
 from utils.programs.allowlist import SAFE_MODULES
 
 _NEAR = 200  # characters in which a denial is looked for
@@ -25,22 +27,33 @@ _TWO_JOINED = re.compile(
     r"(?<!\w)JOIN_STRINGS\(\s*(?:\"[^\"\n]{0,80}\"|'[^'\n]{0,80}')\s*,\s*[A-Za-z_][\w.]*(?:\([^()\n]{0,80}\))?\s*\)"
 )
 _PROGRAM_LINE = re.compile(r"^[ \t]*result[ \t]*=(?!=)", re.MULTILINE)
+_TAGGED = re.compile(r"<(code|pre)\b[^<>\n]{0,200}>([^<>]{1,2000})</\1>")
 _SENTENCE_ENDS = re.compile(r"[.!?](?=\s)|;(?=\s)")
 _SQL = re.compile(r"\bSQL(?:ite)?\b|\bDuckDB\b|\bPostgreSQL\b|\bMySQL\b|\bSnowflake\b")
+_AS_SQL = re.compile(r"\b(?:as|like|same as|just as) (?:(?:in|on|with|of) )?SQL\b(?!')", re.IGNORECASE)
 # "`BACK` and `UP` do not exist": what is said of the last of a list holds for all of it
 _LISTED = r"(?:\s*(?:,|/|\band\b|\bor\b|`[^`]*`))*\s*"
+_LISTED_BEFORE = r"(?:\s*`[^`]*`\s*(?:,|/|and\b|or\b|, or\b))*\s*"
+_KIND = r"(?:operator|method|function|name|keyword|term|collection|property|argument|syntax|PyDough|Python|such|valid)"
+_ALWAYS = (  # "fails if x is negative" is said of what exists
+    r"(?!,? (?:if|when|where|unless|until|before|after|for|only|once|twice|first|last|too|at|on the|on a|as often)\b)"
+)
 _DENIED_AFTER = re.compile(
-    _LISTED
-    + r"(?:do(?:es)? not (?:exist|work)|do(?:es)?n't exist|(?:is|are) (?:gone|refused|rejected|wrong|no|invalid)\b"
-    r"|(?:is|are) not (?:an?|the|part|in|known|available|supported|defined|allowed|valid|PyDough)\b|no longer"
-    r"|must be (?:`|re|written\b|avoided\b|turned\b)|(?:was|were|has been|have been) (?:removed|dropped)|fails?\b"
-    r"|raises? (?:an? |the )?[`\w]*(?:[Ee]rror|[Ee]xception)"
-    r"|cannot be (?:used|called|compiled|written|found|applied)\b)"
+    _LISTED + rf"(?:do(?:es)? not exist|do(?:es)?n't exist|do(?:es)? not work\b{_ALWAYS}"
+    rf"|(?:is|are) (?:gone|refused|rejected|wrong|invalid)\b{_ALWAYS}"
+    rf"|(?:is|are) (?:no|not|not an?|not the|no longer an?) (?:(?:known|built-in|window|\w+ion) )?{_KIND}"
+    r"|(?:is|are) not (?:part of|in) (?:(?:the|this) )?(?:language|version|library|API|PyDough)"
+    rf"|(?:is|are) not (?:known|available|supported|defined|allowed)\b{_ALWAYS}"
+    rf"|(?:is|are) no longer (?:part|there|known|available|supported|defined|allowed|valid)\b|no longer (?:exist|work)"
+    r"|must be (?:`|(?:replaced|rewritten|renamed|avoided|turned into|written (?:as|with|by))\b)"
+    rf"|(?:was|were|has been|have been) (?:removed|dropped)|fails?\b{_ALWAYS}"
+    rf"|raises? (?:an? |the )?[`\w]*(?:[Ee]rror|[Ee]xception)\w*`?{_ALWAYS}"
+    rf"|cannot be (?:used|called|compiled|written|found|applied)\b{_ALWAYS})"
 )
 _DENIED_BEFORE = re.compile(
-    r"(?:\b(?:(?:there (?:is|are)|has|have|with|knows) no|instead of|in place of|rather than|not|never|unlike|without)"
+    r"(?:\b(?:(?:there (?:is|are)|has|knows) no|instead of|in place of|rather than|not|never|unlike)"
     r"(?: (?:such|write|use|call|an?|the|method|methods|operator|operators|function|name|keyword|old|form))*)"
-    + _LISTED
+    + _LISTED_BEFORE
     + r"\Z",
     re.IGNORECASE,
 )
@@ -129,11 +142,57 @@ def name_problems(
     keywords.
     """
     spans = code_spans(paragraph)
-    ends = [match.end() for match in _SENTENCE_ENDS.finditer(paragraph)]
+    excused = _Denials(paragraph, spans).excuse
+    known = language.operators
+    problems = []
+    for name, start, end in chain(_called(paragraph), _alone(spans)):
+        is_value = paragraph[end : end + 1] != "(" and (name in values or name in _OTHER_CAPITALS)
+        if (
+            name in known
+            or is_value
+            or name in functions
+            or name in language.settings
+            or name.lower() in _lower(language.graph_names)
+        ):
+            continue
+        if not excused(start, end, name):
+            problems.append(f"{name} is no operator or method of PyDough: {_quoted(paragraph, start)}")
+    for form, start, end in _dropped_forms(paragraph, language, functions):
+        if not excused(start, end):
+            problems.append(f"{form}: {_quoted(paragraph, start)}")
+    return list(dict.fromkeys(problems))
 
-    def excused(start: int, end: int, name: str = "") -> bool:
+
+def program_lines(paragraph: str) -> list[str]:
+    """Where a paragraph holds lines of a program, each as one line of why that is no place for them."""
+    found = _PROGRAM_LINE.search(paragraph)
+    return [f"a program belongs into a code block: {_quoted(paragraph, found.end() - 1)}"] if found else []
+
+
+def inline_programs(paragraph: str) -> list[str]:
+    """Whole programs in the inline code of a paragraph, unless its sentence denies them; `...` makes none whole."""
+    spans = code_spans(paragraph)
+    tagged = [(found.start(), found.end(), unescape(found[2])) for found in _TAGGED.finditer(paragraph)]
+    denials = _Denials(paragraph, spans)
+    return [
+        code.strip()
+        for start, end, code in chain(spans, tagged)
+        if "..." not in code and assigns_result(code.strip()) and not denials.excuse(start, end)
+    ]
+
+
+class _Denials:
+    """What the sentences of a paragraph say does not exist; `spans` are its inline code."""
+
+    def __init__(self, paragraph: str, spans: list[tuple[int, int, str]]) -> None:
+        self._paragraph = paragraph
+        self._spans = spans
+        self._ends = [match.end() for match in _SENTENCE_ENDS.finditer(paragraph)]
+
+    def excuse(self, start: int, end: int, name: str = "") -> bool:
         """Denied right before or after, where the code around it begins and ends; or a name of SQL as such."""
-        is_method = paragraph[max(0, start - 1) : start] == "."  # `nations.LIMIT(5)` is no SQL
+        paragraph, spans, ends = self._paragraph, self._spans, self._ends
+        is_method = "." in (paragraph[max(0, start - 1) : start], paragraph[start:end].lstrip("` ")[:1])  # no SQL
         around = bisect_right(spans, (start, len(paragraph) + 1, "")) - 1
         if around >= 0 and start < spans[around][1]:
             start, end = spans[around][0], max(end, spans[around][1])
@@ -145,22 +204,8 @@ def name_problems(
         if _DENIED_BEFORE.search(paragraph[max(first, start - _NEAR) : start]):
             return True
         sentence = paragraph[max(first, start - _NEAR) : min(last, end + _NEAR)]
-        return not is_method and bool(_SQL.search(sentence)) and name in _names_of_sql()
-
-    known = language.operators
-    problems = []
-    for name, start, end in chain(_called(paragraph), _alone(spans)):
-        is_value = paragraph[end : end + 1] != "(" and (name in values or name in _OTHER_CAPITALS)
-        if name in known or is_value or name in language.settings or name.lower() in _lower(language.graph_names):
-            continue
-        if not excused(start, end, name):
-            problems.append(f"{name} is no operator or method of PyDough: {_quoted(paragraph, start)}")
-    for form, start, end in _dropped_forms(paragraph, language, functions):
-        if not excused(start, end):
-            problems.append(f"{form}: {_quoted(paragraph, start)}")
-    if found := _PROGRAM_LINE.search(paragraph):
-        problems.append(f"a program belongs into a code block: {_quoted(paragraph, found.end() - 1)}")
-    return list(dict.fromkeys(problems))
+        of_sql = bool(_SQL.search(sentence)) and not _AS_SQL.search(sentence)
+        return of_sql and not is_method and name in _names_of_sql()
 
 
 def _called(paragraph: str) -> Iterator[tuple[str, int, int]]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from retriver.code_blocks import read_markdown
+from retriver.language_names import without_code
 from utils.core.records import Passage
 
 UNKNOWN = 0  # the number of no passage: what cites it does not pass the gate
@@ -37,12 +39,9 @@ The search results are all you may rely on. Each begins with its source ID in sq
 - Answer in Markdown, without a preamble.
 """
 
-# Fenced blocks first, then `inline`: a bracket in code is an index or a list, no citation
-_CODE = re.compile(
-    r"(^[ \t]*```.*?(?:^[ \t]*```[ \t]*$|\Z)|^[ \t]*~~~.*?(?:^[ \t]*~~~[ \t]*$|\Z)|`[^`\n]+`)", re.MULTILINE | re.DOTALL
-)
 _ONE_MARK = r"(?:[0-9a-f]{7,8}|\d{1,3})"
 _MARKS = re.compile(rf"\[\s*({_ONE_MARK}(?:\s*[,;]\s*{_ONE_MARK})*)\s*\](?!\()")
+_STAND_INS = range(0xE000, 0xF900)  # characters that mean nothing by themselves
 _MARK_LENGTH = 7  # R2R cites a result by the first characters of its id
 
 
@@ -65,17 +64,27 @@ def numbered_answer(text: str, passages: Sequence[Passage], result_ids: Sequence
     """`text` with the server's citation marks turned into the numbers of `passages`.
 
     `result_ids` are the server's ids of the passages, in the same order. A mark of no passage, and a number that
-    the model made up, become `[0]`. Code is left as it is.
+    the model made up, become `[0]`. Code is left as it is, and found as the gate finds it: the marks are numbered
+    through, and those renumbered that then stand in prose.
     """
     numbers = {identity[:_MARK_LENGTH]: number for number, identity in enumerate(result_ids, start=1)}
     cited: set[int] = set()
 
-    def renumbered(found: re.Match[str]) -> str:
-        marks = re.findall(_ONE_MARK, found[1])
-        mapped = list(dict.fromkeys(numbers.get(mark[:_MARK_LENGTH], UNKNOWN) for mark in marks))
+    def renumbered(marks: str) -> str:
+        mapped = [numbers.get(mark[:_MARK_LENGTH], UNKNOWN) for mark in re.findall(_ONE_MARK, marks)]
         cited.update(mapped)
-        return "".join(f"[{number}]" for number in mapped)
+        return "".join(f"[{number}]" for number in dict.fromkeys(mapped))
 
-    parts = _CODE.split(text)
-    parts[::2] = [_MARKS.sub(renumbered, prose) for prose in parts[::2]]
-    return RagAnswer("".join(parts).strip(), list(passages), sorted(cited))
+    stand_in = next(character for character in map(chr, _STAND_INS) if character not in text)
+    marks = [found[0] for found in _MARKS.finditer(text)]
+    places = iter(range(len(marks)))
+    marked = _MARKS.sub(lambda _: f"{stand_in}{next(places)}{stand_in}", text)
+    in_place = re.compile(f"{stand_in}(\\d+){stand_in}")
+    prose = " ".join(map(without_code, read_markdown(marked).paragraphs))
+    outside = {int(place) for place in in_place.findall(prose)}
+
+    def put_back(found: re.Match[str]) -> str:
+        mark = marks[int(found[1])]
+        return renumbered(mark) if int(found[1]) in outside else mark
+
+    return RagAnswer(in_place.sub(put_back, marked).strip("\n").rstrip(), list(passages), sorted(cited))

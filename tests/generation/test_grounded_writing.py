@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from retriver.errors import SearchError
-from retriver.gate import Gate
-from retriver.grounding import EXTRACTIVE, Grounder
+from retriver.gate import Gate, UnsureError
+from retriver.grounding import EXTRACTIVE, MOST_REFUSED, Grounder
 from retriver.local_models import NO_MODEL
 from retriver.r2r_rag import RagAnswer
 from retriver.writing import GroundedWriter, R2RWriter, Written
@@ -179,6 +179,57 @@ def test_a_passage_with_dead_code_is_left_out_and_the_next_one_taken(gate: Gate,
     assert "nations(name" not in answer.answer
     example = _document(_grounder(gate, retriever=FixedRetriever([DEAD, *PASSAGES])), entry)
     assert (example.passages, example.detail) == (PASSAGES, "")
+
+
+@pytest.mark.parametrize("written", [None, Written("text", "gemini#1")])
+def test_a_machine_too_slow_to_compile_leaves_the_row_for_another_run(
+    gate: Gate, entry: DatabaseEntry, monkeypatch: pytest.MonkeyPatch, written: Written | None
+) -> None:
+    async def too_slow(*_: Any, **__: Any) -> list[str]:
+        raise UnsureError("could not be compiled: 'x': stopped at the wall-clock limit")
+
+    monkeypatch.setattr(gate, "problems", too_slow)
+    answer = _answer(_grounder(gate, written))
+    assert answer.status == "error" and "wall-clock" in answer.detail
+    grounder = _grounder(gate, written)
+    assert "wall-clock" in _document(grounder, entry).detail and grounder.undocumented == 1
+
+
+def test_a_writer_whose_text_could_not_be_compiled_leaves_the_row_for_another_run(gate: Gate) -> None:
+    class Unsure:
+        async def write(self, subject: str, terms: list[str], passages: list[Passage], entry: Any) -> Written:
+            raise UnsureError("could not be compiled")
+
+    assert _answer(Grounder(FixedRetriever(), Unsure(), gate, "1.0.33")).status == "error"
+
+
+@pytest.mark.parametrize("dead", [60, 300])
+def test_other_passages_are_taken_until_enough_pass(gate: Gate, entry: DatabaseEntry, dead: int) -> None:
+    """The last one passes; it is not looked for behind hundreds that do not."""
+    bad = [
+        Passage(passage_id=f"d{n}", path="a.md > COUNT", text="COUNT(x) counts, LIMIT(5) cuts.") for n in range(dead)
+    ]
+    found = PASSAGES if dead < MOST_REFUSED else []
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([*bad, *PASSAGES])))
+    assert answer.passages == found
+    example = _document(_grounder(gate, retriever=FixedRetriever([*bad, *PASSAGES])), entry)
+    assert example.passages == found
+
+
+def test_headings_and_open_code_blocks_are_read_as_they_are_stored(gate: Gate) -> None:
+    heading = Passage(passage_id="3", path="a.md > COUNT with LIMIT(5)", text="COUNT(x) counts.")
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([heading, *PASSAGES])))
+    assert answer.passages == PASSAGES
+    opened = Passage(passage_id="4", path="a.md > COUNT", text=f"COUNT(x):\n\n```python\n{EXAMPLE.program}")
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([opened])))
+    assert answer.passages == [opened]
+    assert f"{EXAMPLE.program}\n```\n\nSource: a.md > COUNT" in answer.answer
+
+
+def test_soft_hyphens_are_dropped_from_what_is_stored(gate: Gate) -> None:
+    soft = PASSAGES[0].model_copy(update={"text": "COUNT(x) co\u00adunts."})
+    answer = _answer(_grounder(gate, retriever=FixedRetriever([soft])))
+    assert answer.passages == PASSAGES and "COUNT(x) counts." in answer.answer
 
 
 def test_without_a_model_an_answer_quotes_what_its_row_is_tagged_with(gate: Gate) -> None:

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriver.code_blocks import CodeBlock, Marks, marks_of, program_of, read_markdown
+from retriver.code_blocks import (
+    MAX_UNUSED,
+    CodeBlock,
+    Marks,
+    assigns_result,
+    marks_of,
+    program_of,
+    read_markdown,
+    unused_programs,
+)
 
 CODE = "result = nations.CALCULATE(name)"
 QUOTES = st.lists(st.sampled_from(["> ", "- ", "1. "]), max_size=4)
@@ -38,6 +47,11 @@ def blocks(text: str) -> list[tuple[str, str]]:
         (f"```markdown\nwords\n\n~~~py\n{CODE}\n~~~\n```", "py"),
         (f"```python\r\n{CODE}\r\n```\r\n", "python"),
         (f"```python\r{CODE}\r```\r", "python"),
+        (f"<pre>{CODE}</pre>", "pre"),
+        (f"words\n<pre>\n{CODE}\n\n</pre>\nwords", "pre"),
+        (f'<div class="x"><pre><code class="language-python">{CODE}\n</code></pre></div>', "pre"),
+        (f"- item\n  <PRE>\n  {CODE}\n  </PRE>", "pre"),
+        (f"<pre>never closed\n\n{CODE}".replace("never closed", ""), "pre"),
         (f"[1]: http://x\n```python\n{CODE}\n```", "python"),
     ],
 )
@@ -54,7 +68,7 @@ def test_a_block_is_found_wherever_it_stands(around: list[str], fence: str, clos
     assert blocks("\n".join(lines)) == [("python", CODE)]
 
 
-@given(st.text(alphabet="`~>- \n\t#1.[]()ab=", max_size=300))
+@given(st.lists(st.sampled_from([*"`~>- \n\t#1.[]()ab=", "<pre>", "</pre>", "<b>"]), max_size=300).map("".join))
 def test_any_text_is_read_and_nothing_of_it_is_lost(text: str) -> None:
     found = read_markdown(f"{text}\n\nBACK(1)")
     everything = [*found.paragraphs, *(block.code for block in found.blocks)]
@@ -74,7 +88,13 @@ def test_what_is_nested_too_deeply_is_told() -> None:
     ("label", "code", "kind"),
     [
         ("", "a b c", "program"),
-        ("ruby", "a b c", "program"),
+        ("ruby", "a b c", "foreign"),
+        ("unknown", "a b c", "words"),
+        ("unknown", CODE, "program"),
+        ("sql", "nations.CALCULATE(nosuch)", "program"),
+        ("js", "console.log(nations)", "foreign"),
+        ("bash", "echo nations.LIMIT(5", "words"),
+        ("pre", " name  n\n PERU  3", "words"),
         ("text", "a b c", "words"),
         ("console", "result = 3", "words"),
         ("text", CODE, "program"),
@@ -149,3 +169,63 @@ def test_what_follows_a_magic_word_is_program() -> None:
     assert program_of("%%pydough\nresult = nations") == "result = nations"
     assert program_of("%pydough result = nations.LIMIT(5)") == "result = nations.LIMIT(5)"
     assert program_of("%load_ext pydough.jupyter_extensions\nresult = nations") == "result = nations"
+
+
+def test_a_statement_between_prompts_is_program_whatever_else_stands_there() -> None:
+    assert program_of(f">>> {CODE}\nnations.LIMIT(5)") == f"{CODE}\nnations.LIMIT(5)"
+    assert "LIMIT" in program_of(f">>> {CODE}\n0  PERU\nresult = nations.LIMIT(5)\n>>> nations")
+    assert program_of(f">>> {CODE}\n  name  n\n0  PERU  3") == CODE
+
+
+def test_html_keeps_what_stands_around_it() -> None:
+    found = read_markdown("<div title='BACK(1)'><pre>a &lt; b</pre> Use LIMIT(5)\n\nEnd.")
+    assert [block.code for block in found.blocks] == ["a < b"]
+    assert "BACK(1)" in found.paragraphs[0] and "LIMIT(5)" in found.paragraphs[1] and "End." in found.paragraphs[2]
+
+
+@pytest.mark.parametrize(
+    ("program", "unused"),
+    [
+        (CODE, []),
+        (f"x = nations.WHERE(key > 1)\n{CODE}", ["result = nations.WHERE(key > 1)"]),
+        ("x = nations.WHERE(key > 1)\nresult = x.CALCULATE(name)", []),
+        (f"{CODE}\nresult = regions", ["result = nations.CALCULATE(name)"]),
+        (f"{CODE}\nresult = result.WHERE(key > 1)", []),
+        (f"nations.WHERE(key > 1)\n{CODE}", ["result = nations.WHERE(key > 1)"]),
+        (f"x = nations.WHERE(key > 1)\nx\n{CODE}", ["result = nations.WHERE(key > 1)"]),
+        (
+            "x = nations.WHERE(a)\ny = x.CALCULATE(b)\nresult = nations",
+            ["x = nations.WHERE(a)\nresult = x.CALCULATE(b)"],
+        ),
+        ("x = nations.WHERE(a)\nx = x.WHERE(b)\nresult = x", []),
+        (
+            f"if False:\n    result = nations.WHERE(a)\nelse:\n    x = regions.WHERE(b)\n{CODE}",
+            ["result = regions.WHERE(b)", "result = nations.WHERE(a)"],
+        ),
+        ("x = nations\nif n:\n    x = x.WHERE(a)\nresult = x", []),
+        (f"n = 5\nkey = name.DESC()\ntotal = SUM(price)\n{CODE}", []),
+        ("def f(c):\n    return c.WHERE(a)\nx = nations.WHERE(b)\nresult = f(x)", []),
+        ("not a program", []),
+    ],
+)
+def test_collections_that_a_program_does_not_use(program: str, unused: list[str]) -> None:
+    assert unused_programs(program) == unused
+
+
+def test_many_unused_collections_are_cut_off_quickly() -> None:
+    started = time.perf_counter()
+    assert len(unused_programs("a = b.C()\n" * 5000)) == MAX_UNUSED + 1
+    assert unused_programs("\n".join(f"a{n} = a{n + 1}.C()" for n in reversed(range(3000))) + "\nresult = a0") == []
+    assert time.perf_counter() - started < 5
+
+
+def test_what_assigns_a_result() -> None:
+    for code in (CODE, "result: object = nations.WHERE(a)", "if a:\n    result = nations.WHERE(a)"):
+        assert assigns_result(code)
+    for code in ("result = 3", "result = ...", "results = a.b", "a b", "nations.WHERE(a)"):
+        assert not assigns_result(code)
+
+
+def test_a_program_in_a_string_is_data() -> None:
+    code = 'load("graph.json")\nx = from_string("result = nations.CALCULATE(name)")'
+    assert CodeBlock("text", code).kind == "words"

@@ -15,7 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriver.chunks import chunk_folder
-from retriver.gate import MAX_CHARACTERS, Gate, grounding_problems, ungrounded_names, unknown_citations
+from retriver.documentation import quoted_passage
+from retriver.gate import (
+    MAX_CHARACTERS,
+    Gate,
+    UnsureError,
+    grounding_problems,
+    tidied,
+    ungrounded_names,
+    unknown_citations,
+)
 from utils.core.console import UserError
 from utils.core.paths import KNOWLEDGE_DIR, WorkDir
 from utils.core.records import Passage
@@ -55,8 +64,11 @@ SECTIONS = [chunk for chunk in chunk_folder(KNOWLEDGE_DIR) if chunk.text.strip()
 
 
 def test_the_manual_passes(gate: Gate) -> None:
+    passages = [Passage(passage_id=chunk.chunk_id, path=chunk.path, text=chunk.text) for chunk in SECTIONS]
+    quoted = [quoted_passage(passage) for passage in passages]
+
     async def all_problems() -> list[list[str]]:
-        return await asyncio.gather(*(gate.problems(chunk.text, [], cited=False) for chunk in SECTIONS))
+        return await asyncio.gather(*(gate.problems(text, [], cited=False) for text in quoted))
 
     found = asyncio.run(all_problems())
     assert {chunk.path: told for chunk, told in zip(SECTIONS, found, strict=True) if told} == {}
@@ -81,7 +93,7 @@ def test_the_manual_passes(gate: Gate) -> None:
     ],
 )
 @pytest.mark.parametrize("text", [
-    "```python\n{}\n```", "~~~\n{}\n~~~", "```py\n{}", "```unknown\n{}\n```", "> ```\n> {quoted}",
+    "```python\n{}\n```", "~~~\n{}\n~~~", "```py\n{}", "```python3\n{}\n```", "> ```\n> {quoted}",
 ])  # fmt: skip
 def test_code_that_does_not_compile_is_told_with_its_reason(gate: Gate, code: str, reason: str, text: str) -> None:
     [problem] = problems(gate, "Words.\n\n" + text.format(code, quoted=code.replace("\n", "\n> ")))
@@ -113,6 +125,51 @@ def test_code_that_compiles_somewhere_passes(gate: Gate, code: str) -> None:
     assert problems(gate, fenced(code)) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```python\n>>> result = nations.CALCULATE(name)\nnations.CALCULATE(nosuch)\n```",
+        "```sql\nnations.CALCULATE(nosuch)\n```",
+        "Write `result = nations.CALCULATE(nosuch)` here.",
+        "Write <code>result = nations.CALCULATE(nosuch)</code> here.",
+        "<pre>nations.CALCULATE(nosuch)</pre>",
+        "<pre><code>result = nations.CALCULATE(nosuch)\n</code></pre>",
+        f"```python\nx = nations.CALCULATE(nosuch)\n{FINE}\n```",
+        f"```python\nresult = nations.CALCULATE(nosuch)\n{FINE}\n```",
+        f"```python\nif False:\n    x = nations.CALCULATE(nosuch)\n{FINE}\n```",
+    ],
+)
+def test_a_program_is_compiled_wherever_it_stands(gate: Gate, text: str) -> None:
+    [problem] = problems(gate, text)
+    assert problem.startswith("does not compile: 'result = nations.CALCULATE(nosuch)")
+    assert problems(gate, text.replace("nosuch", "key")) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"# or write nations.LIMIT(5), which is shorter\n{FINE}",
+        f"def cut(c):\n    return c.LIMIT(5)\n{FINE}",
+        f"%%pydough nations.LIMIT(5)\n{FINE}",
+        f">>> {FINE}\nuse LIMIT(5)",
+    ],
+)
+def test_names_are_looked_at_in_programs_where_no_compiler_looks(gate: Gate, code: str) -> None:
+    [problem] = problems(gate, fenced(code))
+    assert problem.startswith("LIMIT is no operator")
+    assert problems(gate, fenced(code.replace("LIMIT", "TOP_K"))) == []
+
+
+def test_an_inline_program_may_be_denied_or_left_open(gate: Gate) -> None:
+    assert problems(gate, "A value is no result: `result = nations.name` is refused.") == []
+    assert problems(gate, "End with `result = ...`, such as `result = nations.CALCULATE(...)`.") == []
+
+
+def test_too_much_that_is_not_used_is_refused(gate: Gate) -> None:
+    unused = "\n".join(f"x{n} = nations.WHERE(key > {n})" for n in range(30))
+    assert "more than 20 collections" in problems(gate, fenced(f"{unused}\n{FINE}"))[0]
+
+
 def test_the_graph_of_the_example_counts(gate: Gate, compiler: ProgramCompiler, tmp_path: Path) -> None:
     graph = tmp_path / "own.json"
     graph.write_text(ENTRIES["broker"].graph_path.read_text(encoding="utf-8").replace('"tickers"', '"papers"'))
@@ -121,8 +178,8 @@ def test_the_graph_of_the_example_counts(gate: Gate, compiler: ProgramCompiler, 
     assert "papers" in problems(gate, text)[0]
     assert problems(gate, text, own) == []
     missing = DatabaseEntry("missing", tmp_path / "none.json", "None", "sqlite:////none.db")
-    with Gate(compiler, {"missing": missing}) as alone:
-        assert "cannot be read" in problems(alone, text)[0]
+    with Gate(compiler, {"missing": missing}) as alone, pytest.raises(UnsureError, match="cannot be read"):
+        problems(alone, text)
     with Gate(compiler, {}) as empty:
         assert problems(empty, text) == ["there is no graph to compile code on"]
 
@@ -149,7 +206,14 @@ def test_blocks_that_are_no_programs(gate: Gate) -> None:
 
 
 def test_names_are_looked_at_everywhere_outside_programs(gate: Gate) -> None:
-    for text in ("Use `BACK(1)`.", "# BACK(1)", "> BACK(1)", "| a |\n|--|\n| BACK(1) |", "<pre>BACK(1)</pre>"):
+    for text in (
+        "Use `BACK(1)`.",
+        "# BACK(1)",
+        "> BACK(1)",
+        "| a |\n|--|\n| BACK(1) |",
+        "<pre>BACK(1)</pre>",
+        "```x\nBACK(1)\n```",
+    ):
         assert [problem.split()[0] for problem in problems(gate, text)] == ["BACK"]
     assert problems(gate, "Use \uff22\uff21\uff23\uff2b(1).")[0].startswith("BACK ")  # full-width letters
     assert problems(gate, "In `ASIA`.\n\n" + fenced('result = regions.WHERE(name == "ASIA")')) == []
@@ -202,6 +266,13 @@ def test_grounding_alone_compiles_nothing() -> None:
         "cited but not among the passages: [4]",
         "named but in no passage: BACK",
     ]
+
+
+def test_marks_of_where_a_line_may_end_are_dropped_before_reading(gate: Gate) -> None:
+    assert tidied("aggre\u00adga\u200btion\fx \u202e") == "aggregation\nx \u202e"
+    assert problems(gate, tidied("Use BA\u00adCK(1)."))[0].startswith("BACK ")
+    assert problems(gate, "\U0001f468\u200d\U0001f4bb counts.") == []
+    assert problems(gate, "BA\u200dCK(1)") == ["characters that cannot be seen: U+200D"]
 
 
 def test_texts_that_are_not_read(gate: Gate) -> None:
@@ -284,14 +355,30 @@ def test_another_graph_or_version_is_compiled_again(tmp_path: Path, monkeypatch:
         Compiled(failure="code_error", detail="out of memory", repeatable=False),
     ],
 )
-def test_what_may_end_otherwise_is_told_and_not_kept(tmp_path: Path, passing: Compiled) -> None:
-    counting: Any = CountingCompiler(passing, passing, Compiled(sql={"sqlite": "SELECT 1"}))  # it is asked twice
+def test_what_may_end_otherwise_is_no_refusal_and_not_kept(tmp_path: Path, passing: Compiled) -> None:
+    once: Any = CountingCompiler(passing, Compiled(sql={"sqlite": "SELECT 1"}))
+    with Gate(once, ONE) as gate:  # it is asked twice
+        assert problems(gate, fenced(FINE)) == []
+    counting: Any = CountingCompiler(passing, passing, Compiled(sql={"sqlite": "SELECT 1"}))
     with Gate(counting, ONE, tmp_path / "c.sqlite") as gate:
-        assert problems(gate, fenced(FINE)) == [f"does not compile: '{FINE}': {passing.detail}"]
+        with pytest.raises(UnsureError, match=f"could not be compiled: .*{passing.detail}"):
+            problems(gate, fenced(FINE))
         assert problems(gate, fenced(FINE)) == []
     marked: Any = CountingCompiler(passing)
     with Gate(marked, ONE) as gate:  # that it is wrong is not known then
-        assert "could not be compiled" in problems(gate, fenced(f"# wrong: why\n{FINE}"))[0]
+        with pytest.raises(UnsureError, match="could not be compiled"):
+            problems(gate, fenced(f"# wrong: why\n{FINE}"))
+        assert [told.split()[0] for told in problems(gate, f"Use BACK(1).\n\n{fenced(FINE)}")] == ["BACK"]
+
+
+def test_what_breaks_is_not_taken_for_a_refusal() -> None:
+    class Broken(CountingCompiler):
+        def submit(self, *_: Any) -> Future[Compiled]:
+            raise ZeroDivisionError
+
+    broken: Any = Broken(REFUSED)
+    with Gate(broken, ONE) as gate, pytest.raises(ZeroDivisionError):
+        problems(gate, f"Use BACK(1).\n\n{fenced(FINE)}")
 
 
 def test_the_same_program_is_not_compiled_twice_at_once() -> None:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriver.language_names import code_spans, installed_language, name_problems, without_code
+from retriver.language_names import (
+    code_spans,
+    inline_programs,
+    installed_language,
+    name_problems,
+    program_lines,
+    without_code,
+)
 
 GRAPH = frozenset({"TPCH", "customers", "nations", "name"})
 
@@ -17,9 +24,8 @@ def problems(
     paragraph: str, values: frozenset[str] = frozenset(), functions: frozenset[str] = frozenset()
 ) -> list[str]:
     known = installed_language()
-    return name_problems(
-        paragraph, type(known)(known.operators, known.functions, known.settings, GRAPH), values, functions
-    )
+    language = type(known)(known.operators, known.functions, known.settings, GRAPH)
+    return [*name_problems(paragraph, language, values, functions), *program_lines(paragraph)]
 
 
 @pytest.mark.parametrize(
@@ -44,10 +50,25 @@ def problems(
         ("`LIMIT(5)` raises the number of rows to five.", "LIMIT"),
         ("`LIMIT(5)` cannot return more than five rows.", "LIMIT"),
         ("As in SQL, write `nations.LIMIT(5)` to take five rows.", "LIMIT"),
+        ("As in SQL, write `LIMIT(5)` to take five rows.", "LIMIT"),
+        ("As in SQL, cut with `.LIMIT`.", "LIMIT"),
+        ("`BACK(1)` must be repeated.", "BACK"),
+        ("`LIMIT(5)` must be written last.", "LIMIT"),
+        ("`LIMIT(5)` is not the fastest way, and no slow one.", "LIMIT"),
+        ("`LIMIT(5)` is not a slow method.", "LIMIT"),
+        ("`LIMIT(5)` is no slower.", "LIMIT"),
+        ("`LIMIT(5)` no longer needs a sort.", "LIMIT"),
+        ("`LIMIT(5)` is not part of the sort.", "LIMIT"),
+        ("`LIMIT(5)` cannot be used before a sort.", "LIMIT"),
+        ("`LIMIT(5)` is not allowed twice.", "LIMIT"),
+        ("`LIMIT(x)` fails if x is negative.", "LIMIT"),
+        ("`LIMIT(x)` raises an error when x is negative.", "LIMIT"),
+        ("Without `LIMIT(5)`, or with no `LIMIT`, all rows come.", "LIMIT"),
+        ("You need not, `LIMIT(5)` does it.", "LIMIT"),
     ],
 )
 def test_a_name_that_does_not_exist_is_found(paragraph: str, name: str) -> None:
-    assert [problem.split()[0] for problem in problems(paragraph)] == [name]
+    assert {problem.split()[0] for problem in problems(paragraph)} == {name}
 
 
 @pytest.mark.parametrize(
@@ -82,6 +103,9 @@ def test_a_form_that_is_gone_is_found(paragraph: str, form: str) -> None:
         "`BACK`, `LIMIT` and `MODE(x)` do not exist.",
         "There is no `GROUP_BY`; use PARTITION.",
         "`BACK(1)` raises an error, `UP(1)` raises `UnknownNameError`, and `OVER(x)` cannot be used.",
+        "`MODE(x)` is not supported; `UP(1)` is not part of the language, and `BACK(1)` is no longer available.",
+        "`MODE(x)` is not an aggregation function, `UP` is not a method.",
+        "Do not use `BACK(1)`, nor call it. PyDough has no `UP`, `BACK` or `OVER`.",
         "`BACK(1)` must be replaced by a CALCULATE.",
         "TOP_K instead of `.LIMIT(5)`.",
         "`nations(name=name)` must be `nations.CALCULATE(name=name)`.",
@@ -104,6 +128,13 @@ def test_values_and_functions_of_the_text_itself() -> None:
     assert problems("`ASIA(x)` is called.", frozenset({"ASIA"})) != []
 
 
+def test_programs_in_inline_code() -> None:
+    code = "result = nations.WHERE(key > 1)"
+    assert inline_programs(f"Write `{code}`, ``{code} ``.") == [code, code]
+    assert inline_programs("<code>result = nations.WHERE(key &gt; 1)</code>") == [code]
+    assert inline_programs(f"`{code}` is refused, not `{code}`. See `nations.WHERE(x)`, `result = ...`.") == []
+
+
 def test_inline_code_pairs_up_as_in_commonmark() -> None:
     assert [content for *_, content in code_spans("a `b` ``c ` d`` ` e ``` f")] == ["b", "c ` d"]
     assert without_code("[1] `[2]` [3]") == "[1]   [3]"
@@ -118,9 +149,10 @@ def test_a_name_before_any_text_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "part",
     ["`", "` ", "[", "(", "A", "A(", "a(", "a.", "a(b,", "a(b, ", "B(x) ", "`B` ", "`B`, ", ". ", "PARTITION(a", '"A',
-     'JOIN_STRINGS("', "BACK(1) and ", "def a "],
+     'JOIN_STRINGS("', "<code>", "<code>a", "<pre ", "BACK(1) and ", "def a "],
 )  # fmt: skip
 def test_a_long_paragraph_is_read_quickly(part: str) -> None:
     started = time.perf_counter()
     problems(part * (100_000 // len(part)))
+    inline_programs(part * (100_000 // len(part)))
     assert time.perf_counter() - started < 5

@@ -9,8 +9,11 @@ from uuid import UUID
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retriver.chunks import chunk_folder
+from retriver.code_blocks import read_markdown
 from retriver.gate import grounding_problems
 from retriver.local_models import NoModelError, quoted_answer
 from retriver.r2r_backend import R2RRetriever
@@ -195,7 +198,31 @@ def test_other_prompts_need_a_model(prompt: str) -> None:
         quoted_answer(prompt, lambda texts: np.ones((len(texts), 1)))
 
 
-def test_a_bracket_in_a_block_of_tildes_is_no_citation() -> None:
-    passages = [Passage(passage_id="p", path="p", text="t")]
-    written = "A [1234567].\n\n~~~python\nresult = parts[3]\n~~~\n"
-    assert numbered_answer(written, passages, ["1234567-x"]).text == "A [1].\n\n~~~python\nresult = parts[3]\n~~~"
+CODE = "result = parts[3] + dates[1, 2]"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        f"~~~python\n{CODE}\n~~~",
+        f"````\n```\n{CODE}\n````",
+        f"    {CODE}",
+        f"- a list\n\n  ```python\n  {CODE}\n  ```",
+        f"1. ```python\n   {CODE}\n   ```",
+        f"> ```\n> {CODE}\n> ```",
+        f"``{CODE}``",
+        f"`{CODE}\nover two lines`",
+        f"<pre>{CODE}</pre>",
+        f"```\n{CODE}",
+    ],
+)
+def test_a_bracket_in_code_is_no_citation(code: str) -> None:
+    assert numbered(f"A [c910e2e].\n\n{code}") == RagAnswer(f"A [1].\n\n{code}", PASSAGES, [1])
+    assert numbered(code) == RagAnswer(code, PASSAGES, [])
+
+
+@given(st.lists(st.sampled_from([*"`~>- \n1.\ue000", "[1]", "[c910e2e]", "x[3]", "```", "    "]), max_size=60))
+def test_what_the_gate_reads_as_code_is_left(parts: list[str]) -> None:
+    text = "".join(parts)
+    before, after = read_markdown(text), read_markdown(numbered(text).text)
+    assert [block.code.strip() for block in before.blocks] == [block.code.strip() for block in after.blocks]

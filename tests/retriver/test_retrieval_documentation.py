@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from retriver.code_blocks import read_markdown
 from retriver.documentation import (
     create_rag_prompt,
     extractive_documentation,
     in_order_of_terms,
     passages_for_terms,
+    quoted_passage,
 )
 from retriver.embedded import EmbeddedIndex, open_index
 from utils.core.records import Passage
@@ -84,6 +88,27 @@ def test_extractive_documentation_says_where_each_passage_stands() -> None:
         "# Best orders\n\n## RANKING\n\n`RANKING(by=...)` gives the position.\n\nSource: windows.md > RANKING\n\n## TOP_K"
     )
     assert extractive_documentation("Best orders", []) == ""
+
+
+PARTS = st.lists(st.sampled_from([
+    "```", "````", "~~~", "python", "x = 1", "\n", "\n\n", "\n    ", "- ", "> ", "1. ", "# x", "<pre>", "</pre>", "`", "<b>",
+    "```markdown\n", "\n- ```\n", "\t", "\n---", "\n===",
+]), max_size=12).map("".join)  # fmt: skip
+
+
+@given(st.lists(PARTS.filter(str.strip), min_size=1, max_size=3))
+def test_what_is_put_together_holds_what_its_passages_hold(texts: list[str]) -> None:
+    passages = [Passage(passage_id="1", path=f"a.md > {n}", text=text) for n, text in enumerate(texts)]
+    whole = read_markdown(extractive_documentation("Why\n```python", passages))
+    parts = [read_markdown(quoted_passage(passage)) for passage in passages]
+    assert whole.blocks == [block for part in parts for block in part.blocks]
+    assert whole.paragraphs[1:] == [paragraph for part in parts for paragraph in part.paragraphs]
+
+
+def test_the_first_line_of_a_passage_stays_indented() -> None:
+    passage = Passage(passage_id="1", path="a.md", text="\n    a = b\n    c = d\n")
+    assert "\n\n    a = b\n    c = d\n\nSource" in extractive_documentation("Code", [passage])
+    assert "a.md\n    a = b" in create_rag_prompt("Code", [], [passage])
 
 
 def test_the_prompt_names_terms_and_numbers_passages() -> None:
