@@ -29,11 +29,13 @@ from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.dataset.arguments import (
+    add_execution_arguments,
     add_format_arguments,
     add_line_arguments,
     add_selection_arguments,
     add_split_arguments,
     caps_from,
+    execution_from,
     line_settings,
     split_rule,
 )
@@ -55,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_line_arguments(parser)
     add_format_arguments(parser)
     add_split_arguments(parser)
+    add_execution_arguments(parser)
     add_publish_arguments(parser)
     add_database_arguments(parser)
     return parser
@@ -78,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         rows=ReleaseSettings(split_rule(args, entries), caps_from(args), args.include_benchmark, args.mix_basicq),
         decontaminate=args.decontaminate,
         formats=tuple(args.format),
+        execution=execution_from(args),
     )
     folder = work.sft / plan.version()
     done = "up to date"

@@ -86,7 +86,7 @@ def generated_row(drawn: random.Random, number: int) -> dict[str, Any]:
         "template": f"{drawn.randrange(1 << 48):012x}",
         "tokens": int(drawn.lognormvariate(7.4, 0.7)) if written else 0,
         "verdict": None if language else {"status": status, "instances_passed": 11, "instances_tried": 11},
-        "answer": {"columns": ["name", "amount"], "rows": [["a", drawn.randint(1, 9999)], ["b", None]], "more": 3},
+        "result": {"columns": ["name", "amount"], "rows": [["a", drawn.randint(1, 9999)], ["b", None]], "more": 3},
     }
 
 

@@ -68,7 +68,7 @@ def row(name: str, **changes: Any) -> dict[str, Any]:
         "template": "0123456789ab",
         "tokens": 700,
         "verdict": {"status": "match", "instances_passed": 11, "instances_tried": 11},
-        "answer": {"columns": ["name", "total"], "rows": [["Ann", 12.5], ["Bob", None]], "more": 3},
+        "result": {"columns": ["name", "total"], "rows": [["Ann", 12.5], ["Bob", None]], "more": 3},
     }
     return values | changes
 
@@ -85,7 +85,7 @@ def language(name: str, outcome: str = "basicq_train", **changes: Any) -> dict[s
         "source": f"basic_questions.csv:{name}",
         "difficulty": "",
     }
-    return row(name, **(values | {"operators": [], "verdict": None, "answer": None} | changes))
+    return row(name, **(values | {"operators": [], "verdict": None, "result": None} | changes))
 
 
 def rows_of_each_kind() -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def hostile_rows() -> list[dict[str, Any]]:
         everywhere = dict.fromkeys(
             ("question", "program", "origin", "source", "template", "difficulty", "db_name"), text
         )
-        told = {**everywhere, "operators": [text], "verdict": verdict, "answer": answer}
+        told = {**everywhere, "operators": [text], "verdict": verdict, "result": answer}
         found += [row(f"{name} {text}", tier=text, **told), left_out(f"out {name} {text}", "duplicate", text, **told)]
     return found
 

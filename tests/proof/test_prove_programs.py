@@ -75,6 +75,14 @@ def test_match(entry, program, gold, verdict):
     assert found.ms > 0
 
 
+def test_a_verdict_shows_the_first_rows_of_the_answer(entry, verdict):
+    found = verdict(entry, NAMES_PROGRAM, NAMES_GOLD)
+    assert found.answer is not None
+    assert found.answer.columns == ["name"]
+    assert found.answer.rows[:2] == [["Adaeze Quiroga"], ["Adaeze Suzuki"]]
+    assert (len(found.answer.rows), found.answer.more) == (20, 249)
+
+
 HALF_A_YEAR = "result = customers.WHERE(join_date >= DATETIME('now', '-6 months')).CALCULATE(_id)"
 
 

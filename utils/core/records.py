@@ -87,6 +87,7 @@ class Verdict(Record):
     accepted: dict[str, int] = Field(default_factory=dict)  # differences that were allowed, by reason
     notes: list[str] = Field(default_factory=list)  # such as a LIMIT that cuts a tie
     lints: list[Lint] = Field(default_factory=list)
+    answer: TableRows | None = None  # the program's first rows on the original database
     data_rules: list[str] = Field(default_factory=list)  # what made data was allowed to hold, and who says so
     counterexample: Counterexample | None = None
     ms: float = 0.0

@@ -8,7 +8,7 @@ from utils.core.console import ExitCode
 
 # Rows that failed for another reason than a wrong program: these a user wants to hear of.
 FAULTS = frozenset(
-    {"invalid", "infra_error", "call_failed", "gold_error", "error", "unknown_schema", "contract", "leak"}
+    {"invalid", "infra_error", "call_failed", "gold_error", "error", "unknown_schema", "contract", "leak", "unproven"}
     | {"blocked", "safety", "recitation", "max_tokens", "empty", "no_answer"}
 )
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from utils.core.arguments import not_negative, whole_number
 from utils.core.console import UserError
 from utils.dataset.difficulty import LEVELS
+from utils.dataset.execution import Execution
 from utils.dataset.formats import FORMATS
 from utils.dataset.rendering import TARGETS, LineSettings
 from utils.dataset.selection import Caps
 from utils.dataset.sft import SYSTEM_INSTRUCTION
 from utils.dataset.splits import SPLIT_KINDS, SplitRule
+from utils.proof.arguments import add_proof_arguments, settings_from
 
 
 def add_split_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +111,26 @@ def add_line_arguments(parser: argparse.ArgumentParser) -> None:
         help="documentation in the user turn (default %(default)s)",
     )
     add("--system-instruction", type=Path, metavar="FILE", help="text file to use in place of the default instruction")
+
+
+def add_execution_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --execute, --reprove and the flags of proof."""
+    add = parser.add_argument_group("run again").add_argument
+    add(
+        "--execute",
+        type=whole_number,
+        default=50,
+        metavar="N",
+        help="written targets, drawn by lot, that must run and give what their gold SQL gives (default %(default)s)",
+    )
+    add("--reprove", action="store_true", help="prove every accepted row again, and leave out those that fail")
+    add_proof_arguments(parser)
+
+
+def execution_from(args: argparse.Namespace) -> Execution:
+    """What the flags of `add_execution_arguments` ask for."""
+    limits = args.workers, args.timeout, args.memory_mb
+    return Execution(args.execute, args.reprove, settings_from(args), *limits)
 
 
 def add_format_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from utils.core.console import UserError
@@ -13,6 +13,7 @@ from utils.databases.catalog import DatabaseEntry
 from utils.dataset.card import write_card
 from utils.dataset.contract import file_problem
 from utils.dataset.decontaminate import Contamination
+from utils.dataset.execution import Execution, run_targets, unproven_rows
 from utils.dataset.formats import Format, write_format
 from utils.dataset.leakage import checked_leakage
 from utils.dataset.manifest import build_manifest, write_manifest
@@ -35,6 +36,7 @@ class ReleasePlan:
     rows: ReleaseSettings
     decontaminate: list[Path]
     formats: tuple[Format, ...] = ()
+    execution: Execution = field(default_factory=Execution)
 
     def used(self) -> dict[str, DatabaseEntry]:
         """The databases that the questions name."""
@@ -48,7 +50,7 @@ class ReleasePlan:
 
     def version(self) -> str:
         """The name of what this plan makes."""
-        return version_name(self.inputs(), (self.lines, self.rows, self.formats), self.used())
+        return version_name(self.inputs(), (self.lines, self.rows, self.formats, self.execution.state()), self.used())
 
 
 def assemble(folder: Path, plan: ReleasePlan, work: WorkDir) -> None:
@@ -59,16 +61,24 @@ def assemble(folder: Path, plan: ReleasePlan, work: WorkDir) -> None:
     contamination = Contamination.from_files(plan.decontaminate) if plan.decontaminate else None
     rendering = Rendering(plan.entries, plan.lines)
     known = known_databases(plan.questions)
-    counts = write_release(folder, plan.generated, plan.answers, known, rendering, plan.rows, contamination)
+    execution = plan.execution
+    unproven = unproven_rows(plan.generated, plan.entries, execution) if execution.reprove else None
+    rows = replace(plan.rows, sample=execution.targets)
+    counts = write_release(folder, plan.generated, plan.answers, known, rendering, rows, contamination, unproven)
     if problem := file_problem(counts.rows["train"] + counts.answers["train"], counts.rows["validation"]):
         raise UserError(f"{problem}; lower --validation-share")
-    leakage = checked_leakage(folder, plan.rows.split, plan.lines.target)
+    target = plan.lines.target
+    executed = run_targets(folder, plan.generated, counts.sample, target, plan.entries, execution)
+    checks = {
+        "leakage": checked_leakage(folder, plan.rows.split, target),
+        "executed": {"targets": executed, "rows_proven_again": execution.reprove, "unproven": len(unproven or ())},
+    }
     for name in plan.formats:
         write_format(folder, name)
     lines = plan.lines
     write_prompt_template(folder, lines.system_instruction, lines.schema, lines.with_documentation, lines.target)
     settings = {"lines": lines, "rows": plan.rows}
-    manifest = build_manifest(plan.version(), folder, counts, leakage, settings, plan.inputs(), plan.used(), work)
+    manifest = build_manifest(plan.version(), folder, counts, checks, settings, plan.inputs(), plan.used(), work)
     write_card(folder, manifest)
     write_report(folder, manifest)
     write_manifest(folder, manifest)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +56,7 @@ class FactRules:
     split: SplitRule
     include_benchmark: bool = False
     contamination: Contamination | None = None
+    unproven: Mapping[int, str] = field(default_factory=dict)  # by line, what a new proof found wrong
 
 
 def facts_of_file(path: Path, rules: FactRules, workers: int | None = None) -> Iterator[list[RowFacts]]:
@@ -75,6 +76,8 @@ def facts_of(row: Example | UserError, number: int, rules: FactRules) -> RowFact
     if row.verdict is None or row.verdict.status != "match":
         problem = f"{row.source}: marked as accepted, but its verdict is not 'match'"
         return place._replace(outcome="invalid", detail=problem)
+    if number in rules.unproven:
+        return place._replace(outcome="unproven", detail=rules.unproven[number])
     try:
         return _facts_of_proven(row, place, rules)
     except ProgramError as error:

@@ -38,7 +38,7 @@ def build_manifest(
     version: str,
     folder: Path,
     counts: ReleaseCounts,
-    leakage: dict[str, Any],
+    checks: Mapping[str, Any],
     settings: Mapping[str, Any],
     inputs: Iterable[Path],
     entries: Mapping[str, DatabaseEntry],
@@ -46,7 +46,7 @@ def build_manifest(
 ) -> dict[str, Any]:
     """The manifest of the files just written into `folder`; raises RuntimeError if a stage's counts do not add up.
 
-    `settings` are dataclasses by name.
+    `checks` are what was found about the files, by name; `settings` are dataclasses by name.
     """
     stages = {title: stage_counts(work.stage(name)) for title, name in _STAGES.items() if work.stage(name).is_file()}
     stages[RELEASE_STAGE] = _with_total(counts.rows)
@@ -62,7 +62,7 @@ def build_manifest(
         "difficulty": _by_side(counts.difficulty),
         "operators": dict(sorted(counts.operators.items(), key=lambda item: (-item[1], item[0]))),
         "operators_unused": sorted(language_operators() - set(counts.operators)),
-        "leakage": leakage,
+        **checks,
         "cost": _cost(work.ledger, counts),
         "settings": {name: _plain(values) for name, values in settings.items()},
         "sessions": {

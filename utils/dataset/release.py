@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from heapq import heappush, heappushpop
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from utils.core.console import UserError
 from utils.core.jsonl import read_records_or_errors, to_line, whole_file
@@ -40,6 +41,7 @@ _UNKNOWN_ROW: dict[str, Any] = {
     "template": "",
     "tokens": 0,
     "verdict": None,
+    "result": None,
 }
 _VERDICT = {"status", "instances_passed", "instances_tried", "differs_on", "reasons", "notes", "lints"}
 
@@ -51,7 +53,16 @@ class ReleaseSettings:
     split: SplitRule = field(default_factory=SplitRule)
     caps: Caps = field(default_factory=Caps)
     include_benchmark: bool = False
+    sample: int = 0  # written rows to be told, drawn by lot
     basicq_share: float = 0.0  # of the training lines, taken from the answers on the language
+
+
+class WrittenRow(NamedTuple):
+    """Where a row of stage 3 stands: its line there, and in the file of its side."""
+
+    number: int
+    side: str
+    line: int
 
 
 @dataclass
@@ -64,6 +75,7 @@ class ReleaseCounts:
     tiers: Counter[tuple[str, str]] = field(default_factory=Counter)
     difficulty: Counter[tuple[str, str]] = field(default_factory=Counter)
     operators: Counter[str] = field(default_factory=Counter)
+    sample: list[WrittenRow] = field(default_factory=list)
 
 
 def write_release(
@@ -74,15 +86,16 @@ def write_release(
     rendering: Rendering,
     settings: ReleaseSettings,
     contamination: Contamination | None = None,
+    unproven: Mapping[int, str] | None = None,
 ) -> ReleaseCounts:
     """Write the files of WRITTEN and rows.jsonl into `folder`.
 
     rows.jsonl has one line for every line of `generated` and `answers`; a line that cannot be read is there as
-    `invalid`. `known` are (question id, database) of the question files, by which a row finds its schema.
-    Memory does not grow with the rows.
+    `invalid`. `known` are (question id, database) of the question files, by which a row finds its schema;
+    `unproven` says, by line of `generated`, why an accepted row is to be left out. Memory does not grow with the rows.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rules = FactRules(rendering, settings.split, settings.include_benchmark, contamination)
+    rules = FactRules(rendering, settings.split, settings.include_benchmark, contamination, unproven or {})
     with working_database(folder) as connection:
         selection = Selection(connection, settings.split.seed)
         selection.know(known)
@@ -92,7 +105,7 @@ def write_release(
         with ExitStack() as stack:
             names = [name for name in WRITTEN if name != "test" or settings.split.test_share]
             files = {name: stack.enter_context(whole_file(folder / f"{name}.jsonl")) for name in (*names, "rows")}
-            writer = _Writer(files, rendering)
+            writer = _Writer(files, rendering, Lot(settings.split.seed, settings.sample))
             examples = read_records_or_errors(generated, Example)
             for decision, (_number, row) in zip(selection.decisions(), examples, strict=True):
                 writer.example(decision, row, f"{generated.name}:{decision.number}")
@@ -100,14 +113,35 @@ def write_release(
             placement = _AnswerPlacement(answers, settings, instruction, writer.counts.rows["train"])
             for number, answer in read_records_or_errors(answers, Answer):
                 writer.answer(placement, answer, f"{answers.name}:{number}")
+    writer.counts.sample = writer.lot.drawn()
     return writer.counts
+
+
+class Lot:
+    """Draws `count` of the rows it is shown, by hash of their question's id, so that the draw hardly ever changes."""
+
+    def __init__(self, seed: int, count: int) -> None:
+        self._seed = seed
+        self._count = count
+        self._drawn: list[tuple[float, WrittenRow]] = []  # a heap, the first to go on top
+
+    def show(self, question_id: str, row: WrittenRow) -> None:
+        """Take a row in, and another one out if there are too many."""
+        if self._count:
+            entry = (-point(self._seed, "sample", question_id), row)
+            (heappush if len(self._drawn) < self._count else heappushpop)(self._drawn, entry)
+
+    def drawn(self) -> list[WrittenRow]:
+        """What was drawn, in the order of the rows."""
+        return sorted(row for _point, row in self._drawn)
 
 
 class _Writer:
     """Writes rows and their account, and counts them."""
 
-    def __init__(self, files: Mapping[str, TextIO], rendering: Rendering) -> None:
+    def __init__(self, files: Mapping[str, TextIO], rendering: Rendering, lot: Lot) -> None:
         self.counts = ReleaseCounts()
+        self.lot = lot
         self._files = files
         self._rendering = rendering
 
@@ -124,6 +158,8 @@ class _Writer:
         self.counts.rows[decision.outcome] += 1
         if decision.outcome in SIDES and isinstance(row, Example):
             self._files[decision.outcome].write(to_line(self._rendering.record(row)))
+            line = self.counts.rows[decision.outcome]
+            self.lot.show(row.question_id, WrittenRow(decision.number, decision.outcome, line))
             self.counts.databases[row.db_name, decision.outcome] += 1
             self.counts.tiers[row.tier or "", decision.outcome] += 1
             self.counts.difficulty[decision.difficulty, decision.outcome] += 1
@@ -190,5 +226,7 @@ def _account(row: Example | Answer | UserError, place: str) -> dict[str, Any]:
     line["source"] = row.source or place
     if isinstance(row, Example):
         line["question"] = row.asked
-        line["verdict"] = row.verdict.model_dump(include=_VERDICT, mode="json") if row.verdict else None
+        if row.verdict:
+            line["verdict"] = row.verdict.model_dump(include=_VERDICT, mode="json")
+            line["result"] = row.verdict.answer.model_dump(mode="json") if row.verdict.answer else None
     return line

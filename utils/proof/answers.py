@@ -14,7 +14,7 @@ from utils.programs.clock import pin_clock
 from utils.proof.bags import Row
 from utils.proof.compare import Answer, differ_by_noise, follows, tie_groups
 from utils.proof.fuzzing.facts import QueryFacts, query_facts
-from utils.proof.gold import KeyedQuery, keyed_query, orders_by_text, orders_rows, parse_query
+from utils.proof.gold import KeyedQuery, NotAQueryError, keyed_query, orders_by_text, orders_rows, parse_query
 
 Run = Callable[[str], list[Row]]  # runs SQL and gives canonical rows
 _ANOTHER_MOMENT = "2001-02-03 04:05:06"
@@ -35,6 +35,14 @@ class Query:
     def parsed(self) -> exp.Query:
         """The syntax tree."""
         return parse_query(self.sql, self.dialect)
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The names of the answer's columns; none where the SQL cannot be parsed."""
+        try:
+            return [one.alias_or_name or one.sql()[:30] for one in self.parsed.selects]
+        except NotAQueryError:
+            return []
 
     @cached_property
     def orders(self) -> bool:

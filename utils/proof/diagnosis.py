@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
-
 from utils.core.records import Counterexample
 from utils.proof.bags import Row
 from utils.proof.compare import OPEN_ORDER, WRONG_ORDER, Answer, difference
@@ -50,8 +48,8 @@ def counterexample_of(trial: Trial, instance: Instance, instances: InstanceSet) 
         given = []
     return Counterexample(
         tables=shown_tables(tables, profile, instances.facts),
-        gold=shown_answer(_names(trial.gold.parsed), answer.rows if answer else []),
-        program=shown_answer(_names(trial.candidate.parsed), given),
+        gold=shown_answer(trial.gold.columns, answer.rows if answer else []),
+        program=shown_answer(trial.candidate.columns, given),
         clock=clock,
     )
 
@@ -78,7 +76,3 @@ def _with_zeros(answer: Answer) -> Answer:
 
     groups = answer.tie_groups
     return Answer(changed(answer.rows), groups and [changed(group) for group in groups])
-
-
-def _names(query: exp.Query) -> list[str]:
-    return [one.alias_or_name or one.sql()[:30] for one in query.selects]

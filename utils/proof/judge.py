@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from utils.core.console import UserError
-from utils.core.records import Counterexample, Lint, Verdict, VerdictStatus
+from utils.core.records import Counterexample, Lint, TableRows, Verdict, VerdictStatus
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import Dialect
 from utils.databases.entries import last_changes
@@ -17,6 +17,7 @@ from utils.programs.lints import lint_program
 from utils.proof.answers import Query, Run, proves_something
 from utils.proof.bags import Row
 from utils.proof.compare import Answer, difference, differs_by_rounding, same_rows
+from utils.proof.counterexample import shown_answer
 from utils.proof.desk import Desk, Gold, InstanceSet
 from utils.proof.diagnosis import counterexample_of, reasons_of
 from utils.proof.gold import NotAQueryError
@@ -70,6 +71,7 @@ class _Found:
     accepted: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rules: list[str] = field(default_factory=list)
+    answer: TableRows | None = None
     counterexample: Counterexample | None = None
 
 
@@ -99,6 +101,7 @@ def judge(task: JudgeTask) -> Verdict:
         accepted=found.accepted,
         notes=found.notes,
         lints=lints,
+        answer=found.answer,
         data_rules=found.rules,
         counterexample=found.counterexample,
         ms=round((time.perf_counter() - started) * 1000, 2),
@@ -166,6 +169,7 @@ class _Judgement:
     def _compare_on_original(self, gold: Gold, proven: bool) -> None:
         run = self._desk.on_original(self._limit_s)
         rows = self._candidate_rows(run, self._desk.entry.now)
+        self._found.answer = shown_answer(self._candidate.columns, rows)
         if not proven:
             return
         differs = ""

@@ -102,7 +102,7 @@ class EmbeddedRows:
             "benchmark": row.get("is_benchmark") or None,
             **{key: row.get(key) for key in _AS_THEY_ARE},
             "verdict": _verdict(row.get("verdict")),
-            "answer": _answer(row.get("answer")),
+            "answer": _answer(row.get("result")),
         }
         if line is not None:
             asked, schema, documentation = parts_of_user_turn(line.user)
@@ -185,10 +185,17 @@ def _verdict(verdict: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {key: verdict[key] for key in keys if verdict.get(key)}
 
 
+def _shown_cell(cell: Any) -> Any:
+    """A cell as one reads it: long texts cut, and no digits that come from adding up binary fractions."""
+    if isinstance(cell, str):
+        return cut(cell)
+    return float(f"{cell:.12g}") if isinstance(cell, float) else cell
+
+
 def _answer(answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not answer:
         return None
     rows = answer.get("rows") or []
-    shown = [[cut(cell) if isinstance(cell, str) else cell for cell in row] for row in rows[:MAX_RESULT_ROWS]]
+    shown = [[_shown_cell(cell) for cell in row] for row in rows[:MAX_RESULT_ROWS]]
     more = (answer.get("more") or 0) + len(rows) - len(shown)
     return {"columns": answer.get("columns") or [], "rows": shown, "more": more}

@@ -36,6 +36,7 @@ _STEPS = {
         "several_codes": "the model's answer holds several programs",
         "no_agreement": "without gold SQL: the samples do not agree",
         "not_asked": "target, quota or budget was reached before it",
+        "unproven": "was proven once, but not when it was proven again",
         "no_passages": "no passage of the manual answers it",
         "rejected": "the answer did not pass the gate for documentation",
         "error": "no answer came",
