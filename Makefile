@@ -2,12 +2,13 @@
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
 WORK_DIR ?= training_data
+NIGHTLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help data data-gemini data-loopback databases semantic r2r test test-all test-r2r bench bench-proof bench-gemini bench-retrieval lint lock clean
+.PHONY: help data data-gemini nightly data-loopback databases semantic r2r test test-all test-r2r bench bench-proof bench-gemini bench-retrieval lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -24,6 +25,9 @@ data-gemini: $(VENV)/.installed databases ## the same, asking Gemini for what ha
 	$(RUN) retrieve_pydough.py --provider gemini --work-dir $(WORK_DIR)
 	$(RUN) generate_finetuning_data_gemini.py --provider gemini --work-dir $(WORK_DIR)
 	$(RUN) merge_schema_data.py --work-dir $(WORK_DIR)
+
+nightly: $(VENV)/.installed databases ## the four scripts as cron runs them, with a log and a status file; flags in NIGHTLY="..."
+	@$(RUN) -m utils.nightly --work-dir $(WORK_DIR) $(NIGHTLY)
 
 data-loopback: $(VENV)/.installed ## the same against a scripted model on this machine: no key, no cost
 	$(RUN) -m tests.loopback.try_it --work-dir $(WORK_DIR)/loopback

@@ -20,7 +20,7 @@ from pathlib import Path
 from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state
 from retriver.chunks import markdown_files
 from retriver.session import open_grounder
-from utils.core.arguments import CommandLine, add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import Progress, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     provider = chosen_provider(args.provider, settings)
     check_retrieval(args, provider)
     files = args.questions or [DEFAULT_QUESTIONS]
-    output = WorkDir(args.work_dir).stage("basicq")
+    output = work_dir_of(args).stage("basicq")
     rows = QuestionFiles(files, LANGUAGE_COLUMNS)
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
     state = input_state([*files, *markdown_files(args.docs)], {**asked, **retrieval_state(args), "provider": provider})

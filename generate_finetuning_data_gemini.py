@@ -23,12 +23,12 @@ from pathlib import Path
 
 from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state, retriever_from
 from retriver.chunks import markdown_files
-from utils.core.arguments import CommandLine, add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
-from utils.core.paths import QUESTIONS_DIR, WorkDir
+from utils.core.paths import QUESTIONS_DIR
 from utils.core.questions import QuestionFiles, question_files
 from utils.core.records import Example
 from utils.core.settings import load_settings
@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Find a proven program for every question and write the stage's file."""
     args = build_parser().parse_args(argv)
-    work = WorkDir(args.work_dir)
+    work = work_dir_of(args)
     app_settings = load_settings()
     provider = chosen_provider(args.provider, app_settings)
     check_retrieval(args, provider)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from utils.core.arguments import CommandLine, add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import ExitCode, UserError, run_script
 from utils.core.freshness import stale_reason
 from utils.core.jsonl import read_json_lines
@@ -34,16 +34,17 @@ from utils.dataset.arguments import (
     add_line_arguments,
     add_selection_arguments,
     add_split_arguments,
+    add_version_arguments,
     caps_from,
     execution_from,
     line_settings,
     split_rule,
 )
 from utils.dataset.assembly import ReleasePlan, assemble
-from utils.dataset.manifest import read_manifest
+from utils.dataset.manifest import read_manifest, shrunk
 from utils.dataset.publish_arguments import add_publish_arguments, check_publish_arguments, run_publish
 from utils.dataset.release import ReleaseSettings
-from utils.dataset.versions import is_complete, new_version, point_latest_at
+from utils.dataset.versions import is_complete, new_version, point_latest_at, remove_older_versions
 from utils.programs.arguments import check_configs
 
 STAGES = {"generated": "generate_finetuning_data_gemini.py", "basicq": "basicQ_retrieve_pydough.py"}
@@ -58,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_format_arguments(parser)
     add_split_arguments(parser)
     add_execution_arguments(parser)
+    add_version_arguments(parser)
     add_publish_arguments(parser)
     add_database_arguments(parser)
     return parser
@@ -68,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     app_settings = load_settings()
     check_publish_arguments(args, app_settings)
-    work = WorkDir(args.work_dir)
+    work = work_dir_of(args)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
     check_configs(args, entries.values())
@@ -89,16 +91,21 @@ def main(argv: list[str] | None = None) -> int:
         with new_version(folder) as staging:
             assemble(staging, plan, work)
         done = "written"
-    point_latest_at(folder)
     databases_written = read_manifest(folder)["databases"]
     print(pd.DataFrame(databases_written).T.to_string() if databases_written else "no rows written")
     outcomes = _told(folder)
     print_counts(f"stage 4: {folder} {done}", outcomes)
     if (bucket := app_settings.gcs_bucket) and not args.upload:
         print(f"upload it with: --upload {bucket.rstrip('/')}")
-    code = exit_code(outcomes, outcomes["train"] + outcomes["validation"], args.min_accepted, args.max_failures)
+    accepted = outcomes["train"] + outcomes["validation"]
+    code = exit_code(outcomes, accepted, args.min_accepted, args.max_failures)
+    if accepted < args.min_accepted or shrunk(folder, args.max_shrink):
+        print(f"not published: {work.sft / 'latest'} and the bucket stay as they are")
+        return ExitCode.BELOW_TARGET
+    point_latest_at(folder)
     if code == ExitCode.DONE:
         run_publish(args, folder, app_settings, work)
+        remove_older_versions(work.sft, args.keep)
     return code
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state
 from retriver.chunks import markdown_files
 from retriver.session import open_grounder
-from utils.core.arguments import CommandLine, add_run_arguments
+from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import Progress, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state
@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Prove and document all rows and write the stage's file."""
     args = build_parser().parse_args(argv)
-    work = WorkDir(args.work_dir)
+    work = work_dir_of(args)
     provider = chosen_provider(args.provider, load_settings())
     check_retrieval(args, provider)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")

@@ -36,6 +36,6 @@ def work(databases: WorkDir, tmp_path: Path) -> WorkDir:
     for file in databases.databases.iterdir():
         if file.name == "recipes.json":
             shutil.copy(file, tmp_path / "databases")
-        else:
+        elif not file.name.startswith("."):  # those another test process is building
             (tmp_path / "databases" / file.name).hardlink_to(file)
     return WorkDir(tmp_path)

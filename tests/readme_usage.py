@@ -17,6 +17,7 @@ COMMANDS = (
     ["retrieve_pydough.py"],
     ["generate_finetuning_data_gemini.py"],
     ["merge_schema_data.py"],
+    ["-m", "utils.nightly"],
     ["-m", "utils.dataset.check"],
     ["-m", "utils.proof"],
     ["-m", "utils.gemini.ledger"],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,14 @@ from utils.dataset.release import ReleaseSettings
 from utils.dataset.rendering import LineSettings
 from utils.dataset.selection import Caps
 from utils.dataset.splits import SplitRule
-from utils.dataset.versions import MANIFEST, is_complete, new_version, point_latest_at, version_name
+from utils.dataset.versions import (
+    MANIFEST,
+    is_complete,
+    new_version,
+    point_latest_at,
+    remove_older_versions,
+    version_name,
+)
 
 SETTINGS = (LineSettings(), ReleaseSettings())
 
@@ -119,3 +128,38 @@ def test_a_folder_called_latest_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "latest").mkdir()
     with pytest.raises(UserError, match="is a folder, expected a link"):
         point_latest_at(tmp_path / "v1")
+
+
+def _version(sft: Path, name: str, age_s: float) -> Path:
+    folder = sft / name
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text("{}")
+    written = time.time() - age_s
+    os.utime(folder / MANIFEST, (written, written))
+    return folder
+
+
+def test_the_newest_versions_stay_and_always_the_latest(tmp_path: Path) -> None:
+    names = ["oldest", "old", "newer", "newest"]
+    folders = {name: _version(tmp_path, name, 100.0 - number) for number, name in enumerate(names)}
+    (tmp_path / "notes").mkdir()  # no version: nobody's to remove
+    point_latest_at(folders["old"])
+    remove_older_versions(tmp_path, None)
+    assert all(folder.exists() for folder in folders.values())
+    remove_older_versions(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "newest", "notes", "old"]
+    remove_older_versions(tmp_path, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "notes", "old"]
+    assert is_complete(tmp_path / "latest")
+
+
+def test_what_a_killed_run_left_goes_a_day_later(tmp_path: Path) -> None:
+    point_latest_at(_version(tmp_path, "only", 0.0))
+    at_work, left = tmp_path / ".only.x1", tmp_path / ".only.x2"
+    for folder in (at_work, left):
+        folder.mkdir()
+        (folder / "train.jsonl").write_text("")
+    old = time.time() - 25 * 3600
+    os.utime(left, (old, old))
+    remove_older_versions(tmp_path, 5)
+    assert at_work.exists() and not left.exists()

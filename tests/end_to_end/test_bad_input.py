@@ -126,12 +126,13 @@ def test_a_row_at_fault_costs_only_itself(work: WorkDir) -> None:
     assert statuses == ["accepted", "invalid", "invalid", "invalid", "accepted"]
 
 
-def test_too_few_accepted_rows_end_in_exit_code_1(staged: WorkDir) -> None:
+def test_too_few_accepted_rows_end_in_exit_code_1_and_are_not_published(staged_copy: WorkDir, staged: WorkDir) -> None:
     questions = staged.root / "questions.csv"
     for stage, flags in ((2, CORPUS), (3, CORPUS), (4, ())):
-        done = run(stage, staged.root, *flags, "--questions", questions, "--min-accepted", len(BUSINESS) + 1)
+        done = run(stage, staged_copy.root, *flags, "--questions", questions, "--min-accepted", len(BUSINESS) + 1)
         assert done.returncode == 1
-        assert done.stdout.splitlines()[-1] == "below target: 4 accepted rows, --min-accepted asks for 5"
+        assert "below target: 4 accepted rows, --min-accepted asks for 5" in done.stdout.splitlines()
+    assert not (staged_copy.sft / "latest").exists()
 
 
 def test_a_wrong_program_is_told_but_is_no_failure(work: WorkDir) -> None:

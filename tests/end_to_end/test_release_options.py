@@ -222,3 +222,26 @@ def test_a_share_that_is_none(staged: WorkDir, share: str) -> None:
     done = run(4, staged.root, f"--validation-share={share}")
     assert done.returncode == 2
     assert "--validation-share" in done.stderr.splitlines()[-1]
+
+
+def test_targets_run_again_and_rows_that_fail_a_new_proof_go(staged_copy: WorkDir, staged: WorkDir) -> None:
+    questions = ("--questions", staged.root / "questions.csv")
+    make(4, staged_copy.root, *questions, "--execute", 2)
+    manifest = json.loads((staged_copy.sft / "latest" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["executed"] == {"targets": 2, "rows_proven_again": False, "unproven": 0}
+
+    generated = staged_copy.stage("generated")
+    rows = lines(generated)
+    rows[0]["program"] = "result = TPCH.CALCULATE(n=COUNT(regions))"
+    generated.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    stopped = run(4, staged_copy.root, *questions, "--execute", len(rows))
+    assert stopped.returncode == 2
+    assert "the target does not give what was proven (mismatch: " in stopped.stderr
+    left_out = run(4, staged_copy.root, *questions, "--execute", len(rows), "--reprove", "--instances", 2)
+    assert left_out.returncode == 1, left_out.stderr  # a failed row, which is told
+    assert f"{rows[0]['source']}: mismatch: " in left_out.stderr
+    assert by_id(staged_copy.sft / "latest" / "rows.jsonl")[rows[0]["question_id"]]["outcome"] == "unproven"
+    assert (
+        len([line for side in ("train", "validation") for line in lines(staged_copy.sft / "latest" / f"{side}.jsonl")])
+        == 3
+    )

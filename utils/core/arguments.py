@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from utils.core.console import ExitCode
-from utils.core.paths import DEFAULT_WORK_DIR
+from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
+from utils.core.run_lock import hold_lock
 
 
 class CommandLine(argparse.ArgumentParser):
@@ -20,7 +21,7 @@ class CommandLine(argparse.ArgumentParser):
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, questions_help: str) -> None:
-    """Add --questions, --work-dir, --min-accepted, --max-failures and --force."""
+    """Add --questions, --work-dir, --min-accepted, --max-failures, --force and --lock."""
     add = parser.add_argument
     add("--questions", type=Path, nargs="+", metavar="FILE", help=questions_help)
     add("--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of all built files (default training_data)")
@@ -29,6 +30,14 @@ def add_run_arguments(parser: argparse.ArgumentParser, questions_help: str) -> N
     )
     add("--max-failures", type=int, default=0, metavar="N", help="exit 1 with more failed rows (default %(default)s)")
     add("--force", action="store_true", help="do the work again even when nothing has changed")
+    add("--lock", action="store_true", help="leave at once where another run with --lock is at work in this folder")
+
+
+def work_dir_of(args: argparse.Namespace) -> WorkDir:
+    """The work folder of a run, locked where the flags ask for it; raises Interrupted where another run has it."""
+    if args.lock:
+        hold_lock(args.work_dir)
+    return WorkDir(args.work_dir)
 
 
 def positive_int(text: str) -> int:

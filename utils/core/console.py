@@ -16,6 +16,8 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -82,6 +84,14 @@ def set_up_logging(verbose: bool = False) -> None:
     logging.captureWarnings(True)  # so that they are masked, too
     for room in ("utils", "retriver", "pipeline"):
         logging.getLogger(room).setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def log_to_file(path: Path) -> None:
+    """Log to a file in place of stderr, masked; after 5 MB it becomes `path`.1, and so on to `path`.5."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=5_000_000, backupCount=5, encoding="utf-8")
+    handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
 def run_script(main: Callable[[], int]) -> int:

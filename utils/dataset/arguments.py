@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from utils.core.arguments import not_negative, whole_number
+from utils.core.arguments import not_negative, positive_int, whole_number
 from utils.core.console import UserError
 from utils.dataset.difficulty import LEVELS
 from utils.dataset.execution import Execution
@@ -131,6 +131,18 @@ def execution_from(args: argparse.Namespace) -> Execution:
     """What the flags of `add_execution_arguments` ask for."""
     limits = args.workers, args.timeout, args.memory_mb
     return Execution(args.execute, args.reprove, settings_from(args), *limits)
+
+
+def add_version_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --max-shrink and --keep."""
+    add = parser.add_argument_group("versions").add_argument
+    add(
+        "--max-shrink",
+        type=share,
+        metavar="SHARE",
+        help="publish nothing that lost a larger share of the last version's rows (default: any)",
+    )
+    add("--keep", type=positive_int, metavar="N", help="keep the N newest versions in the work folder (default: all)")
 
 
 def add_format_arguments(parser: argparse.ArgumentParser) -> None:

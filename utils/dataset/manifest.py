@@ -88,6 +88,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def shrunk(folder: Path, most: float | None) -> bool:
+    """Whether a version lost more than a share of the rows that the published one beside it has; told in a line."""
+    latest = folder.parent / "latest"
+    if most is None or not (latest / MANIFEST).is_file() or latest.resolve() == folder.resolve():
+        return False
+    before, now = (_examples(read_manifest(one)) for one in (latest, folder))
+    if now >= (1 - most) * before:
+        return False
+    print(f"below target: {now:,} rows, the last version has {before:,}; --max-shrink allows to lose {most:.0%}")
+    return True
+
+
+def _examples(manifest: dict[str, Any]) -> int:
+    return sum(sum(sides.values()) for sides in manifest["databases"].values())
+
+
 def stage_counts(path: Path) -> dict[str, int]:
     """How many lines of a stage's file have which status (`invalid`: cannot be read), and `rows`, their sum."""
     lines = (line for _number, line in read_records_or_errors(path, _WithStatus))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from utils.core.freshness import input_state
 from utils.databases.catalog import DatabaseEntry
 
 MANIFEST = "manifest.json"
+_A_DAY_S = 24 * 3600  # no run writes one version for so long
 
 
 def version_name(inputs: Iterable[Path], settings: object, entries: Mapping[str, DatabaseEntry]) -> str:
@@ -43,6 +45,23 @@ def new_version(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+
+
+def remove_older_versions(sft: Path, keep: int | None) -> None:
+    """Keep the newest `keep` versions of a folder of versions (None: all), and `latest` whichever it is.
+
+    What killed runs left half written goes, too, a day later.
+    """
+    if keep is None:
+        return
+    latest = (sft / "latest").resolve()
+    versions = [folder for folder in sft.iterdir() if is_complete(folder) and not folder.is_symlink()]
+    others = [folder for folder in versions if folder.resolve() != latest]
+    others.sort(key=lambda folder: (folder / MANIFEST).stat().st_mtime, reverse=True)
+    yesterday = time.time() - _A_DAY_S
+    left_over = [folder for folder in sft.glob(".*") if folder.is_dir() and folder.stat().st_mtime < yesterday]
+    for folder in [*others[keep - 1 :], *left_over]:
+        shutil.rmtree(folder)
 
 
 def point_latest_at(folder: Path) -> None:
