@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.dataset.support import answer, example, lines, outcomes, release_settings, released
 from utils.core.jsonl import write_jsonl
 from utils.core.paths import WorkDir
-from utils.core.records import Verdict
+from utils.core.records import TableRows, Verdict
 from utils.dataset.contract import contract_problem, estimated_tokens
 from utils.dataset.release import write_release
 from utils.dataset.sft import SYSTEM_INSTRUCTION
@@ -29,8 +29,10 @@ OTHER_TEMPLATES = (
 
 def test_every_row_has_one_line_out_in_its_order(tmp_path: Path) -> None:
     wrong = Verdict(status="mismatch", detail="5 rows, not 7", notes=["a tie"])
+    given = TableRows(columns=["name", "n"], rows=[["PERU", 2.5], [None, 3]], more=4)
+    right = Verdict(status="match", instances_passed=1, instances_tried=1, answer=given)
     rows = [
-        example("good", definitions="good = not bad"),
+        example("good", definitions="good = not bad", verdict=right),
         example("wrong", status="mismatch", verdict=wrong, tier=None),
         example("unwritten", status="no_program", detail="nobody has written one", program=None, verdict=None),
         example("copy", question="what about GOOD", definitions="good = not bad"),
@@ -79,6 +81,7 @@ def test_every_row_has_one_line_out_in_its_order(tmp_path: Path) -> None:
             "notes": [],
             "lints": [],
         },
+        "result": {"columns": ["name", "n"], "rows": [["PERU", 2.5], [None, 3]], "more": 4},
     }
     assert re.fullmatch("[0-9a-f]{12}", written[0]["template"])
     assert written[1]["verdict"]["notes"] == ["a tie"]

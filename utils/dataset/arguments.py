@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.core.arguments import not_negative, positive_int, whole_number
 from utils.core.console import UserError
+from utils.dataset.contract import CHARACTERS_PER_TOKEN
 from utils.dataset.difficulty import LEVELS
 from utils.dataset.execution import Execution
 from utils.dataset.formats import FORMATS
@@ -15,6 +16,7 @@ from utils.dataset.rendering import TARGETS, LineSettings
 from utils.dataset.selection import Caps
 from utils.dataset.sft import SYSTEM_INSTRUCTION
 from utils.dataset.splits import SPLIT_KINDS, SplitRule
+from utils.gemini.calibration import characters_per_token
 from utils.proof.arguments import add_proof_arguments, settings_from
 
 
@@ -151,8 +153,11 @@ def add_format_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", nargs="+", choices=FORMATS, default=[], help=help_text)
 
 
-def line_settings(args: argparse.Namespace) -> LineSettings:
-    """How lines are rendered, as the flags say. Raises UserError where the instruction cannot be read."""
+def line_settings(args: argparse.Namespace, ledger: Path) -> LineSettings:
+    """How lines are rendered, as the flags say, and how tokens are estimated, as `ledger` says where there is one.
+
+    Raises UserError where the instruction cannot be read.
+    """
     if args.schema == "none" and (args.schema_linked or args.schema_distractors):
         raise UserError("--schema none: shows no schema; leave out --schema-linked and --schema-distractors")
     return LineSettings(
@@ -163,6 +168,7 @@ def line_settings(args: argparse.Namespace) -> LineSettings:
         linked=args.schema_linked,
         distractors=args.schema_distractors,
         seed=args.seed,
+        characters_per_token=characters_per_token(ledger) or CHARACTERS_PER_TOKEN,
     )
 
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from utils.core.arguments import CommandLine, positive_number, whole_number
-from utils.core.console import ExitCode, run_script
+from utils.core.console import ExitCode, UserError, run_script
 from utils.dataset.contract import CHARACTERS_PER_TOKEN
 from utils.dataset.file_check import CheckResult, CheckSettings, check_file, check_validation, counted
+from utils.gemini.calibration import characters_per_token
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,9 +29,14 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--characters-per-token",
         type=positive_number,
-        default=CHARACTERS_PER_TOKEN,
         metavar="X",
-        help="to estimate tokens (default %(default)s, which is cautious)",
+        help=f"to estimate tokens (default: what --ledger says, else {CHARACTERS_PER_TOKEN}, which is cautious)",
+    )
+    add(
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="calls whose tokens the service counted: training_data/ledger.sqlite",
     )
     add("--max-problems", type=whole_number, default=20, metavar="N", help="problems shown a file (default 20)")
     add("--json", action="store_true", help="print one JSON object in place of lines")
@@ -39,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Check the files and print what was found."""
     args = build_parser().parse_args(argv)
-    settings = CheckSettings(args.characters_per_token, args.max_problems)
+    settings = CheckSettings(args.characters_per_token or _counted_in(args.ledger), args.max_problems)
     results = [check_file(source, settings) for source in args.files]
     if args.validation:
         validation = check_file(args.validation, settings, validation=True)
@@ -53,6 +60,12 @@ def main(argv: list[str] | None = None) -> int:
         for result in results:
             _print_result(result)
     return ExitCode.DONE if fine else ExitCode.BELOW_TARGET
+
+
+def _counted_in(ledger: Path | None) -> float:
+    if ledger and not ledger.is_file():
+        raise UserError(f"--ledger {ledger}: no such file; stage 3 with --provider gemini writes one")
+    return (ledger and characters_per_token(ledger)) or CHARACTERS_PER_TOKEN
 
 
 def _print_result(result: CheckResult) -> None:

@@ -101,6 +101,7 @@ def _facts_of_proven(row: Example, place: RowFacts, rules: FactRules) -> RowFact
     written = forms(program)
     question, shape = normal_question(row.asked), _short(written.template)
     record = rules.rendering.record(row)
+    per_token = rules.rendering.settings.characters_per_token
     facts = place._replace(
         rank=TIERS.index(row.tier) if row.tier in TIERS else len(TIERS),
         length=len(program),
@@ -108,7 +109,7 @@ def _facts_of_proven(row: Example, place: RowFacts, rules: FactRules) -> RowFact
         program=int(fingerprint(written.normal_form)[:15], 16),
         template=shape,
         side=rules.split.side(shape, row.db_name, question),
-        tokens=estimated_tokens(record),
+        tokens=estimated_tokens(record, per_token),
         shingles=tuple(shingles(row.question)),
         difficulty=difficulty(structure(program)),
         operators=" ".join(written.operators),
@@ -117,7 +118,7 @@ def _facts_of_proven(row: Example, place: RowFacts, rules: FactRules) -> RowFact
         return facts._replace(outcome="benchmark", detail="kept out of training; --include-benchmark lets it in")
     if rules.contamination and (found := rules.contamination.finding(row.question, row.gold_sql, program)):
         return facts._replace(outcome="contaminated", detail=found)
-    if problem := contract_problem(record):
+    if problem := contract_problem(record, per_token):
         return facts._replace(outcome="contract", detail=problem)
     return facts
 

@@ -17,7 +17,7 @@ from utils.core.records import Answer, Example
 from utils.dataset.contract import contract_problem, estimated_tokens
 from utils.dataset.decontaminate import Contamination
 from utils.dataset.facts import FactRules, facts_of_file
-from utils.dataset.rendering import Rendering
+from utils.dataset.rendering import LineSettings, Rendering
 from utils.dataset.selection import Caps, Decision, Selection
 from utils.dataset.sft import answer_record
 from utils.dataset.splits import SIDES, SplitRule, point
@@ -109,8 +109,7 @@ def write_release(
             examples = read_records_or_errors(generated, Example)
             for decision, (_number, row) in zip(selection.decisions(), examples, strict=True):
                 writer.example(decision, row, f"{generated.name}:{decision.number}")
-            instruction = rendering.settings.system_instruction
-            placement = _AnswerPlacement(answers, settings, instruction, writer.counts.rows["train"])
+            placement = _AnswerPlacement(answers, settings, rendering.settings, writer.counts.rows["train"])
             for number, answer in read_records_or_errors(answers, Answer):
                 writer.answer(placement, answer, f"{answers.name}:{number}")
     writer.counts.sample = writer.lot.drawn()
@@ -173,7 +172,10 @@ class _Writer:
         self.counts.answers[outcome] += 1
         if record is not None:
             self._files[outcome].write(to_line(record))
-            account |= {"tier": "doc", "tokens": estimated_tokens(record)}
+            account |= {
+                "tier": "doc",
+                "tokens": estimated_tokens(record, self._rendering.settings.characters_per_token),
+            }
             self.counts.tiers["doc", outcome] += 1
         self._files["rows"].write(to_line(account))
 
@@ -181,10 +183,10 @@ class _Writer:
 class _AnswerPlacement:
     """Decides where each answer on the language goes; there are some hundreds of them."""
 
-    def __init__(self, answers: Path, settings: ReleaseSettings, system_instruction: str, train_rows: int) -> None:
+    def __init__(self, answers: Path, settings: ReleaseSettings, lines: LineSettings, train_rows: int) -> None:
         """A share of the training lines, of which `train_rows` are written already, is made up of answers."""
         self._split = settings.split
-        self._system_instruction = system_instruction
+        self._lines = lines
         self._seen: dict[str, str] = {}
         wanted = round(train_rows * settings.basicq_share / (1 - settings.basicq_share))
         questions = (normal_question(row.question) for row in _readable(answers) if row.status == "answered")
@@ -201,8 +203,8 @@ class _AnswerPlacement:
         question = normal_question(row.question)
         if question in self._seen:
             return "duplicate", f"same question as {self._seen[question]}", None
-        record = answer_record(row, self._system_instruction)
-        if problem := contract_problem(record):
+        record = answer_record(row, self._lines.system_instruction)
+        if problem := contract_problem(record, self._lines.characters_per_token):
             return "contract", problem, None
         self._seen[question] = row.question_id
         return "train" if question in self._mixed else self._file(question), "", record

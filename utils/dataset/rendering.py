@@ -18,6 +18,7 @@ from utils.databases.entries import (
     schema_text,
     used_collections,
 )
+from utils.dataset.contract import CHARACTERS_PER_TOKEN
 from utils.dataset.prompt_template import Target
 from utils.dataset.rationale import rationale
 from utils.dataset.sft import SYSTEM_INSTRUCTION, sft_record, user_turn
@@ -41,6 +42,7 @@ class LineSettings:
     linked: bool = False  # of the schema only what the program uses, and distractors
     distractors: int = 0  # collections that the program does not use
     seed: int = 0
+    characters_per_token: float = CHARACTERS_PER_TOKEN  # by which a line's tokens are estimated
 
 
 @dataclass(frozen=True)
