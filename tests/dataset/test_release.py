@@ -114,18 +114,26 @@ def test_only_what_is_accepted_and_proven_is_written(tmp_path: Path) -> None:
         example("empty", program=None),
         example("broken", program="result = (secret_broken"),
         example("idle", program="nations"),
+        example("hostile", program="import os\nresult = os.system('ls')"),
+        example("silent", question="  "),
+        example("misspelt", status="accpted"),
         example("good"),
     ]
     released(tmp_path, rows, validation_share=0)
     assert [line["contents"][1]["parts"][0]["text"] for line in lines(tmp_path / "train.jsonl")] == [rows[-1].program]
     assert outcomes(tmp_path) == {
         **{status: status for status in statuses},
-        **dict.fromkeys(["unproven", "contradiction", "empty", "broken", "idle"], "invalid"),
+        **dict.fromkeys(
+            ["unproven", "contradiction", "empty", "broken", "idle", "hostile", "silent", "misspelt"], "invalid"
+        ),
         "good": "train",
     }
     details = {row["question_id"]: row["detail"] for row in lines(tmp_path / "rows.jsonl")}
     assert details["unproven"] == "q.csv:unproven: marked as accepted, but its verdict is not 'match'"
     assert details["broken"].startswith("q.csv:broken: marked as accepted, but has no program (syntax error")
+    assert details["hostile"].startswith("q.csv:hostile: marked as accepted, but its program may not be run (")
+    assert details["silent"] == "q.csv:silent: marked as accepted, but asks nothing"
+    assert details["misspelt"] == "q.csv:misspelt: unknown status 'accpted'"
 
 
 def test_a_row_of_an_unknown_database_is_told(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,21 @@ VerdictStatus = Literal[
     "infra_error",  # the fault is the machine's or the configuration's, not the program's
 ]
 Tier = Literal["gold", "vote", "doc"]
+
+
+ExampleStatus = Literal[
+    "accepted",  # the program is proven
+    "invalid",  # the row itself is wrong
+    "no_program",  # nobody has written one yet
+    "no_gold",  # nothing to prove one against
+    "no_agreement",  # of several samples without gold
+    "call_failed",  # the model did not answer
+    "not_asked",  # target reached, or quota or budget spent
+]
+NoProgramStatus = Literal[  # what a model gave in place of a program
+    "blocked", "safety", "recitation", "max_tokens", "empty", "no_answer", "no_code", "several_codes"
+]
+EXAMPLE_STATUSES = frozenset((*get_args(ExampleStatus), *get_args(NoProgramStatus), *get_args(VerdictStatus)))
 
 
 class Record(BaseModel):
@@ -121,12 +136,7 @@ class Answer(Record):
 class Example(Question):
     """A question with its program and verdict (output line of stages 2 and 3).
 
-    `status` is "accepted" when the program is proven; else the verdict's status, or
-    "invalid" (the row itself is wrong), "no_program" (nobody has written one yet),
-    "no_gold" (nothing to prove one against), "no_agreement" (of several samples without gold),
-    "call_failed" (the model did not answer), "not_asked" (target reached, or quota or budget spent),
-    or what the model gave in place of a program: "blocked", "safety", "recitation", "max_tokens",
-    "empty", "no_answer", "no_code", "several_codes".
+    `status` is one of EXAMPLE_STATUSES: "accepted" when the program is proven, else why it is not.
     """
 
     status: str

@@ -13,13 +13,14 @@ from utils.core.fingerprint import fingerprint
 from utils.core.jsonl import numbered_lines, record_or_error
 from utils.core.parallel import map_batches
 from utils.core.questions import normal_question
-from utils.core.records import Example, Tier
+from utils.core.records import EXAMPLE_STATUSES, Example, Tier
 from utils.dataset.contract import contract_problem, estimated_tokens
 from utils.dataset.decontaminate import Contamination
 from utils.dataset.difficulty import difficulty
 from utils.dataset.rendering import Rendering
 from utils.dataset.similarity import shingles
 from utils.dataset.splits import Side, SplitRule
+from utils.programs.allowlist import UnsafeProgramError, check_program
 from utils.programs.normal_form import forms, template
 from utils.programs.source import ProgramError
 from utils.programs.structure import structure
@@ -69,17 +70,25 @@ def facts_of(row: Example | UserError, number: int, rules: FactRules) -> RowFact
     if isinstance(row, UserError):
         return RowFacts(number, "", "", "invalid", str(row))
     place = RowFacts(number, row.question_id, row.db_name)
+    if row.status not in EXAMPLE_STATUSES:
+        return place._replace(outcome="invalid", detail=f"{row.source}: unknown status {row.status[:40]!r}")
     if not row.accepted:
         detail = row.detail or (row.verdict.detail if row.verdict else "")
         level, used = _traits(row.program or "")
         return place._replace(outcome=row.status, detail=detail, difficulty=level, operators=used)
+    if not row.question.strip():
+        return place._replace(outcome="invalid", detail=f"{row.source}: marked as accepted, but asks nothing")
     if row.verdict is None or row.verdict.status != "match":
         problem = f"{row.source}: marked as accepted, but its verdict is not 'match'"
         return place._replace(outcome="invalid", detail=problem)
     if number in rules.unproven:
         return place._replace(outcome="unproven", detail=rules.unproven[number])
     try:
+        check_program(row.program or "")
         return _facts_of_proven(row, place, rules)
+    except UnsafeProgramError as error:
+        problem = f"{row.source}: marked as accepted, but its program may not be run ({error})"
+        return place._replace(outcome="invalid", detail=problem)
     except ProgramError as error:
         problem = f"{row.source}: marked as accepted, but has no program ({error})"
         return place._replace(outcome="invalid", detail=problem)
