@@ -35,15 +35,13 @@ from utils.dataset.arguments import (
     add_selection_arguments,
     add_split_arguments,
     add_version_arguments,
-    caps_from,
     execution_from,
     line_settings,
-    split_rule,
+    release_settings,
 )
 from utils.dataset.assembly import ReleasePlan, assemble
 from utils.dataset.manifest import read_manifest, shrunk
 from utils.dataset.publish_arguments import add_publish_arguments, check_publish_arguments, run_publish
-from utils.dataset.release import ReleaseSettings
 from utils.dataset.versions import is_complete, new_version, point_latest_at, remove_older_versions
 from utils.programs.arguments import check_configs
 
@@ -80,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
         questions=files,
         entries=entries,
         lines=line_settings(args, work.ledger),
-        rows=ReleaseSettings(split_rule(args, entries), caps_from(args), args.include_benchmark, args.mix_basicq),
+        rows=release_settings(args, entries),
         decontaminate=args.decontaminate,
         formats=tuple(args.format),
         execution=execution_from(args),

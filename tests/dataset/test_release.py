@@ -136,6 +136,14 @@ def test_only_what_is_accepted_and_proven_is_written(tmp_path: Path) -> None:
     assert details["misspelt"] == "q.csv:misspelt: unknown status 'accpted'"
 
 
+def test_tiers_that_were_not_asked_for_stay_out(tmp_path: Path) -> None:
+    rows = [example("proven"), example("voted", tier="vote")]
+    released(tmp_path, rows, tiers=("gold",), validation_share=0)
+    assert outcomes(tmp_path) == {"proven": "train", "voted": "other_tier"}
+    released(tmp_path, rows, tiers=("vote",), validation_share=0)
+    assert outcomes(tmp_path) == {"proven": "other_tier", "voted": "train"}
+
+
 def test_a_row_of_an_unknown_database_is_told(tmp_path: Path) -> None:
     rows = [example("moon", db_name="planets"), example("earth")]
     released(tmp_path, rows)

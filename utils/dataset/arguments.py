@@ -11,7 +11,9 @@ from utils.core.console import UserError
 from utils.dataset.contract import CHARACTERS_PER_TOKEN
 from utils.dataset.difficulty import LEVELS
 from utils.dataset.execution import Execution
+from utils.dataset.facts import TIERS
 from utils.dataset.formats import FORMATS
+from utils.dataset.release import ReleaseSettings
 from utils.dataset.rendering import TARGETS, LineSettings
 from utils.dataset.selection import Caps
 from utils.dataset.sft import SYSTEM_INSTRUCTION
@@ -53,6 +55,9 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("which rows").add_argument
     add("--include-benchmark", action="store_true", help="train on rows marked is_benchmark, too (default: kept out)")
     add(
+        "--tiers", nargs="+", choices=TIERS, default=list(TIERS), help="how rows must be proven (default: any of these)"
+    )
+    add(
         "--decontaminate",
         type=Path,
         nargs="+",
@@ -75,6 +80,14 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="SHARE",
         help="share of training lines that are answers on the language (default: none, they have files of their own)",
+    )
+
+
+def release_settings(args: argparse.Namespace, databases: Iterable[str]) -> ReleaseSettings:
+    """What goes into the set and how it is divided, as the flags say; raises UserError for flags that do not fit."""
+    tiers = tuple(tier for tier in TIERS if tier in args.tiers)
+    return ReleaseSettings(
+        split_rule(args, databases), caps_from(args), args.include_benchmark, tiers, basicq_share=args.mix_basicq
     )
 
 

@@ -56,6 +56,7 @@ class FactRules:
     rendering: Rendering
     split: SplitRule
     include_benchmark: bool = False
+    tiers: tuple[Tier, ...] = TIERS
     contamination: Contamination | None = None
     unproven: Mapping[int, str] = field(default_factory=dict)  # by line, what a new proof found wrong
 
@@ -123,6 +124,10 @@ def _facts_of_proven(row: Example, place: RowFacts, rules: FactRules) -> RowFact
         difficulty=difficulty(structure(program)),
         operators=" ".join(written.operators),
     )
+    if row.tier not in rules.tiers:
+        return facts._replace(
+            outcome="other_tier", detail=f"of tier {row.tier}; --tiers takes {', '.join(rules.tiers)}"
+        )
     if row.is_benchmark and not rules.include_benchmark:
         return facts._replace(outcome="benchmark", detail="kept out of training; --include-benchmark lets it in")
     if rules.contamination and (found := rules.contamination.finding(row.question, row.gold_sql, program)):

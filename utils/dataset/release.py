@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, TextIO
 from utils.core.console import UserError
 from utils.core.jsonl import read_records_or_errors, to_line, whole_file
 from utils.core.questions import normal_question
-from utils.core.records import Answer, Example
+from utils.core.records import Answer, Example, Tier
 from utils.dataset.contract import contract_problem, estimated_tokens
 from utils.dataset.decontaminate import Contamination
-from utils.dataset.facts import FactRules, facts_of_file
+from utils.dataset.facts import TIERS, FactRules, facts_of_file
 from utils.dataset.rendering import LineSettings, Rendering
 from utils.dataset.selection import Caps, Decision, Selection
 from utils.dataset.sft import answer_record
@@ -53,6 +53,7 @@ class ReleaseSettings:
     split: SplitRule = field(default_factory=SplitRule)
     caps: Caps = field(default_factory=Caps)
     include_benchmark: bool = False
+    tiers: tuple[Tier, ...] = TIERS
     sample: int = 0  # written rows to be told, drawn by lot
     basicq_share: float = 0.0  # of the training lines, taken from the answers on the language
 
@@ -95,7 +96,9 @@ def write_release(
     `unproven` says, by line of `generated`, why an accepted row is to be left out. Memory does not grow with the rows.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rules = FactRules(rendering, settings.split, settings.include_benchmark, contamination, unproven or {})
+    rules = FactRules(
+        rendering, settings.split, settings.include_benchmark, settings.tiers, contamination, unproven or {}
+    )
     with working_database(folder) as connection:
         selection = Selection(connection, settings.split.seed)
         selection.know(known)

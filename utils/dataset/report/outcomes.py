@@ -44,6 +44,7 @@ _STEPS = {
     UNFIT: {
         "duplicate": "its question or program stands in the set already",
         "near_duplicate": "its question is nearly one of the set",
+        "other_tier": "is proven in a way that was not asked for",
         "benchmark": "belongs to a benchmark, which is for measuring, not for training",
         "contaminated": "repeats an example of a benchmark",
         "leak": "would stand on two sides of the split",
