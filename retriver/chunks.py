@@ -16,11 +16,14 @@ MAX_CHARACTERS = 1800
 PATH_SEPARATOR = " > "
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
 _FENCE_OPENS = re.compile(r"\s*(?:(`{3,})[^`]*|(~{3,}).*)$")
 # Link lists to the page's own sections and invisible marks: they name every operator and explain none
-_NAVIGATION = re.compile(r"\s*[-*+]\s+\[.*\]\(#[^)]*\)\s*$|\s*(?:(?:<!--.*?-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$")
-_ASKED = re.compile(r"\s*Also asked as:[ \t]*(.+?)\.?[ \t]*$")
+_NAVIGATION = re.compile(
+    r"\s*[-*+]\s+\[(?>.*\]\(#)[^)]*\)\s*$"
+    r"|\s*(?:(?:<!--(?:(?!-->).)*-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$"
+)
+_ASKED = re.compile(r"\s*Also asked as:(.*\S)[ \t]*$")
 
 
 class Chunk(Record):
@@ -138,7 +141,7 @@ def _sections(text: str) -> Iterator[_Section]:
             yield section
             level = len(found[1])
             headings = [above for above in headings if above[0] < level]
-            headings.append((level, _plain(found[2])))
+            headings.append((level, _plain(_without_closing_hashes(found[2]))))
             section = _Section(path=tuple(title for _, title in headings))
             after_blank = after_code = False
         elif not _NAVIGATION.match(line):
@@ -153,15 +156,22 @@ def _sections(text: str) -> Iterator[_Section]:
 def _phrases(line: str) -> list[str]:
     """The other ways of asking for a section that a line lists, separated by commas."""
     found = _ASKED.match(line)
-    return [phrase for part in found[1].split(",") if (phrase := part.strip())] if found else []
+    return [phrase for part in found[1].removesuffix(".").split(",") if (phrase := part.strip())] if found else []
 
 
 def _closing_fence(opening: str) -> re.Pattern[str]:
     return re.compile(rf"\s*{re.escape(opening[0])}{{{len(opening)},}}\s*$")
 
 
+def _without_closing_hashes(heading: str) -> str:
+    """The text of `# Heading ##`; hashes that follow a word without a blank belong to it."""
+    heading = heading.strip()
+    bare = heading.rstrip("#")
+    return bare.rstrip() if bare[-1:].isspace() else heading
+
+
 def _plain(heading: str) -> str:
     """A heading without its Markdown dress: code ticks, bold, links, escapes."""
-    without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    without_links = re.sub(r"\[([^\[\]]*)\]\([^()]*\)", r"\1", heading)
     without_bold = re.sub(r"\*\*(\w.*?)\*\*", r"\1", without_links)
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", without_bold.replace("`", "")).strip()

@@ -25,6 +25,7 @@ SCHEMA_VERSION = 4
 SHORTEST_PARAGRAPH = 20  # characters; a shorter one says too little to be near anything
 SECTION, PART = "section", "part"
 
+_COMPOUND = re.compile(r"[^\W_]_[^\W_]")
 _PARAGRAPH_ENDS = re.compile(r"\n{2,}|\n(?=- )")
 
 # `matched` holds no text of its own: what is shown comes from `chunks`, by the same rowid. A vector belongs to the
@@ -162,7 +163,7 @@ def _headings(chunk: Chunk) -> tuple[str, str]:
 
 def _searchable(heading: str) -> str:
     """A heading as it is searched: the words of range_collection are findable alone, too."""
-    parts = [word.replace("_", " ") for word in re.findall(r"\w*[^\W_]_[^\W_]\w*", heading)]
+    parts = [word.replace("_", " ") for word in re.findall(r"\w+", heading) if _COMPOUND.search(word)]
     return " ".join([heading, *parts])
 
 

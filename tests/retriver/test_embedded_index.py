@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -57,6 +58,13 @@ def test_names_with_underscores(tmp_path: Path) -> None:
     assert index.search("order by", 1)[0].text == "Arranges."  # the name said in two words
     assert index.search("collection", 1)[0].text == "Numbers."  # one word of a name in a heading
     assert index.search("to_df", 5) == []  # the name, not its parts
+
+
+def test_a_long_word_in_a_heading_is_indexed_in_time(tmp_path: Path) -> None:
+    (tmp_path / "m.md").write_text(f"# {'a' * 30_000}\n\ntext\n", encoding="utf-8")
+    begun = time.perf_counter()
+    assert open_index(tmp_path, tmp_path).search("text", 1)
+    assert time.perf_counter() - begun < 2
 
 
 def test_scores_fall_and_the_limit_holds(index: EmbeddedIndex) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,32 @@ Also asked as nothing in particular
     assert second.asked == []
     assert without_asked(first.text) == "First."
     assert without_asked(second.text) == second.text
+
+
+@pytest.mark.parametrize(
+    ("front", "part", "end"),
+    [
+        ("", "<!--a-->", "x"),
+        ("", "<!--", "x"),
+        ("", "<a id=a></a> ", "x"),
+        ("# a", " ", "x"),
+        ("# ", " #", "x"),
+        ("# ", "[", "x"),
+        ("# ", "[a](", "x"),
+        ("# ", "**a", "x"),
+        ("- [", "](#", "x"),
+        ("- [a](#a)", " ", "x"),
+        ("Also asked as: a", " ", "x"),
+        ("", "`", "x`"),
+        ("---\n", "a: b\n", "x"),
+        ("---\n", "- b\n", "x"),
+        ("", "<!--\n", "x"),
+        ("", "1. ", "```"),
+        ("", " \n", "x"),
+    ],
+)
+def test_long_lines_are_read_in_time(front: str, part: str, end: str) -> None:
+    text = front + part * (50_000 // len(part)) + end
+    begun = time.perf_counter()
+    chunk_markdown(text, "f.md")
+    assert time.perf_counter() - begun < 1
