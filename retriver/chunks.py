@@ -101,7 +101,13 @@ def markdown_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name one that holds Markdown files with --docs")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
-    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    shown = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    for path in shown:
+        try:
+            str(path.absolute()).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UserError(f"{str(path)!a}: the name is not UTF-8; rename the file or folder") from error
+    return shown
 
 
 def chunk_folder(folder: Path) -> list[Chunk]:

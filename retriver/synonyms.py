@@ -13,6 +13,7 @@ from retriver.chunks import Chunk, chunk_folder
 from retriver.code_blocks import marks_of, program_of, read_markdown
 from retriver.fts import TOKENIZE, any_of
 from retriver.terms import all_words, is_operator_name, question_terms
+from utils.core.console import UserError
 from utils.core.paths import GRAPHS_DIR, KNOWLEDGE_DIR
 from utils.programs.source import ProgramError
 from utils.programs.terms import operators
@@ -71,7 +72,7 @@ class Thesaurus:
 @cache
 def manual_thesaurus() -> Thesaurus:
     """The thesaurus of our own rings, graphs and manual, whatever folder is searched."""
-    rings = [*read_rings(RINGS_FILE.read_text(encoding="utf-8")), *_graph_rings(GRAPHS_DIR)]
+    rings = [*read_rings(RINGS_FILE.read_text(encoding="utf-8")), *graph_rings(GRAPHS_DIR)]
     return Thesaurus(rings, ways_of_asking(chunk_folder(KNOWLEDGE_DIR)))
 
 
@@ -104,10 +105,14 @@ def _names_of(chunk: Chunk) -> tuple[str, ...]:
     return ()
 
 
-def _graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
+def graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
     """A name of a metadata graph with the synonyms that the graph gives it."""
     for file in sorted(folder.glob("*.json")):
-        yield from _named_synonyms(json.loads(file.read_text(encoding="utf-8")))
+        try:
+            graph = json.loads(file.read_text(encoding="utf-8"))
+            yield from _named_synonyms(graph)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{file}: not a metadata graph in JSON ({error}); correct or remove the file") from error
 
 
 def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:
@@ -115,7 +120,10 @@ def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:
         for part in node:
             yield from _named_synonyms(part)
     elif isinstance(node, dict):
-        if isinstance(node.get("name"), str) and node.get("synonyms"):
-            yield (str(node["name"]).replace("_", " "), *map(str, node["synonyms"]))
+        name, synonyms = node.get("name"), node.get("synonyms")
+        if isinstance(name, str) and isinstance(synonyms, list) and synonyms:
+            # JSON can spell lone surrogates, which SQLite does not take
+            said = (name.replace("_", " "), *map(str, synonyms))
+            yield tuple(word.encode("utf-8", "replace").decode("utf-8") for word in said)
         for part in node.values():
             yield from _named_synonyms(part)

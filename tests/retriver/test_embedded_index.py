@@ -165,6 +165,25 @@ def test_a_damaged_index_is_built_anew(manual: Path, tmp_path: Path, damage: byt
     assert open_index(manual, tmp_path).search("share", 1)
 
 
+def test_a_damaged_page_or_a_lost_end_is_healed(manual: Path, tmp_path: Path) -> None:
+    def found() -> list[object]:
+        index = open_index(manual, tmp_path)
+        passages = [passage for query in ("share", "records window", "na_pos") for passage in index.search(query, 5)]
+        index.close()
+        return passages
+
+    expected = found()
+    file = index_file(manual, tmp_path)
+    whole = file.read_bytes()
+    page = 4096
+    zeroed = [whole[:at] + bytes(page) + whole[at + page :] for at in range(0, len(whole), page)]
+    cut = [whole[:size] for size in (page // 2, page, 3 * page, len(whole) - page, len(whole) - 100)]
+    for damaged in [*zeroed, *cut, whole[: 3 * page] + bytes(len(whole) - 3 * page)]:
+        file.write_bytes(damaged)
+        assert found() == expected
+        assert file.stat().st_size == len(whole)
+
+
 def test_a_full_disk_or_a_file_in_the_way_is_told(
     manual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -94,6 +95,15 @@ def test_folders_without_text_and_bad_encoding_are_told(tmp_path: Path) -> None:
         chunk_folder(tmp_path)
     (tmp_path / "latin.md").write_bytes(b"# caf\xe9\n")
     with pytest.raises(UserError, match=r"latin\.md: not UTF-8 at byte 5"):
+        chunk_folder(tmp_path)
+
+
+def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md")).write_text("# A\n\ntext\n", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(UserError, match=r"caf\\udce9\.md': the name is not UTF-8; rename"):
         chunk_folder(tmp_path)
 
 

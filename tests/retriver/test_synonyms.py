@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retriver.chunks import chunk_markdown
+from retriver.embedded import EmbeddedIndex, open_index
+from retriver.fts import any_of
+from retriver.index import index_file, read_only
 from retriver.synonyms import (
     MOST_NAMES,
     MOST_WORDS,
     RINGS_FILE,
     Thesaurus,
+    graph_rings,
     manual_thesaurus,
     read_rings,
     ways_of_asking,
 )
+from utils.core.console import UserError
 
 COOKBOOK = """\
 # Cookbook
@@ -100,3 +108,40 @@ def test_rings_are_words_of_one_meaning() -> None:
 
 def test_the_graphs_synonyms_count_too() -> None:
     assert "investors" in manual_thesaurus().others("customers")
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b'"\xe9"', b"[" * 100_000])
+def test_a_graph_that_is_no_json_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"bad\.json: not a metadata graph in JSON .*; correct or remove the file"):
+        list(graph_rings(tmp_path))
+
+
+def test_only_lists_of_synonyms_count(tmp_path: Path) -> None:
+    graph = [{"name": "a_b", "synonyms": ["c", 5]}, {"name": "d", "synonyms": "ef"}, {"name": "g", "synonyms": None}]
+    (tmp_path / "g.json").write_text(json.dumps(graph), encoding="utf-8")
+    assert list(graph_rings(tmp_path)) == [("a b", "c", "5")]
+
+
+@pytest.fixture(scope="module")
+def keyword_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "c.md").write_text(COOKBOOK, encoding="utf-8")
+    open_index(folder, folder).close()
+    return index_file(folder, folder)
+
+
+@pytest.mark.parametrize("synonym", ['19" rack', '"', "a\0b", "\ud800", "NOT", "*"])
+def test_a_synonym_of_any_text_can_be_searched_for(keyword_index: Path, tmp_path: Path, synonym: str) -> None:
+    graph = {"name": "shelf", "synonyms": [synonym, "deciles"]}
+    (tmp_path / "g.json").write_text(json.dumps(graph), encoding="utf-8")
+    index = EmbeddedIndex(keyword_index, "keywords", None, Thesaurus(graph_rings(tmp_path), []))
+    assert index.search("shelf", 1)[0].path.endswith("Ten equal groups")
+    index.close()
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_any_words_are_an_expression(keyword_index: Path, words: list[str]) -> None:
+    connection = read_only(keyword_index)
+    connection.execute("SELECT count(*) FROM matched WHERE matched MATCH ?", (any_of(words),)).fetchone()
+    connection.close()
