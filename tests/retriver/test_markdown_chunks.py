@@ -51,6 +51,77 @@ def test_a_fence_in_a_list_item_and_one_that_is_never_closed() -> None:
     assert paths(chunk_markdown(text, "f.md")) == ["f.md > A", "f.md > B"]
 
 
+def test_a_fence_behind_a_list_marker_opens_code() -> None:
+    code = "1. ```python\n   # pick nations\n   result = nations\n   ```\n\n- 2. ~~~\n     # x\n     ~~~"
+    chunks = chunk_markdown(f"# A\n\n{code}\n\n## B\n\ntext\n", "f.md")
+    assert [(chunk.path, chunk.text) for chunk in chunks] == [("f.md > A", code), ("f.md > A > B", "text")]
+
+
+def test_a_fence_in_a_string_of_the_code_does_not_close_it() -> None:
+    code = '```python\ns = """\n    ```\n# no heading\n\t```\n"""\n# nor this\n   ```'
+    (chunk, _) = chunk_markdown(f"# A\n\n{code}\n\n# B\n\ntext\n", "f.md")
+    assert (chunk.path, chunk.text) == ("f.md > A", code)
+
+
+def test_underlined_headings() -> None:
+    text = "Title\n=====\n\nfirst\n\n`RANK` 2\n---\nsecond\n\n### C\nthird\n\nOther\n=  \n\nfourth\n"
+    assert [(chunk.path, chunk.text) for chunk in chunk_markdown(text, "f.md")] == [
+        ("f.md > Title", "first"),
+        ("f.md > Title > RANK 2", "second"),
+        ("f.md > Title > RANK 2 > C", "third"),
+        ("f.md > Other", "fourth"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- item\n---\ntext",
+        "1. item\n---",
+        "> quote\n---",
+        "| a |\n---",
+        "- item\n\n  more of it\n---",
+        "    code\n---",
+        "a paragraph\nof two lines\n---\ntext",
+        "text\n\n---\n\ntext",
+        "***\n---\n___\n---",
+        "text\n--- x",
+        "<b>text</b>\n---",
+    ],
+)
+def test_rules_that_underline_no_heading(text: str) -> None:
+    (chunk,) = chunk_markdown(text, "f.md")
+    assert (chunk.path, chunk.text) == ("f.md", text)
+
+
+def test_comments_of_many_lines_are_left_out() -> None:
+    text = (
+        "# A\n\nfirst\n<!--\n# Hidden\nsecret\nAlso asked as: one, two\n-->\nsecond\n\n"
+        "<!-- Also asked as: three\n```\n--> third\n\n```\n<!--\n```\n\n# B\n\n<!-- never closed\n\nfourth\n"
+    )
+    first, second = chunk_markdown(text, "f.md")
+    assert (first.path, first.text) == ("f.md > A", "first\nsecond\n\nthird\n\n```\n<!--\n```")
+    assert first.asked == ["one", "two", "three"]
+    assert (second.path, second.text) == ("f.md > B", "<!-- never closed\n\nfourth")
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "---\ntitle: x\n---\n",
+        "--- \n# a remark\ntitle:\n  - one\n# another\n\nsub title: |\n  # x\n...\n",
+    ],
+)
+def test_front_matter_is_left_out(front: str) -> None:
+    (chunk,) = chunk_markdown(f"{front}# A\n\ntext\n\n---\n", "f.md")
+    assert (chunk.path, chunk.text) == ("f.md > A", "text\n\n---")
+
+
+@pytest.mark.parametrize("text", ["---\n\nNote: text\n\n---", "---\ntext\n\n---", "---\na: b", "x\n\n---\na: b\n\n---"])
+def test_text_between_rules_is_no_front_matter(text: str) -> None:
+    assert "".join(chunk.text for chunk in chunk_markdown(text, "f.md")) == text
+
+
 def test_heading_dress_is_taken_off() -> None:
     text = "## `TOP_K` and **more** ##\nx\n## [Link](#l) \\_\\_len\\_\\_\ny\n## `**` (power)\nz"
     assert [chunk.heading for chunk in chunk_markdown(text, "f.md")] == ["TOP_K and more", "Link __len__", "** (power)"]
