@@ -215,7 +215,8 @@ def _without_closing_hashes(heading: str) -> str:
 
 
 def _plain(heading: str) -> str:
-    """A heading without its Markdown dress: code ticks, bold, links, escapes."""
-    without_links = re.sub(r"\[([^\[\]]*)\]\([^()]*\)", r"\1", heading)
-    without_bold = re.sub(r"\*\*(\w.*?)\*\*", r"\1", without_links)
+    """A heading without its Markdown dress: code ticks, bold, links, images, escapes."""
+    for _ in range(2):  # a link may be made of an image
+        heading = re.sub(r"!?\[([^\[\]]*)\]\([^()]*\)", r"\1", heading)
+    without_bold = re.sub(r"\*\*(\w.*?)\*\*", r"\1", heading)
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", without_bold.replace("`", "")).strip()

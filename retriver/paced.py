@@ -54,6 +54,7 @@ class PacedRetriever:
 
 
 def _classify(error: BaseException) -> Fault:
+    """A refusal of one request ends that request only; one that every request would meet ends them all."""
     if isinstance(error, R2RError) and error.retryable:
         return Fault("r2r", str(error), retry=True)
-    return Fault("r2r", str(error), retry=False, stop=error if isinstance(error, R2RError) else None)
+    return Fault("r2r", str(error), retry=False, stop=error if isinstance(error, R2RError) and error.fatal else None)

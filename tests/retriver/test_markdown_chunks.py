@@ -123,8 +123,13 @@ def test_text_between_rules_is_no_front_matter(text: str) -> None:
 
 
 def test_heading_dress_is_taken_off() -> None:
-    text = "## `TOP_K` and **more** ##\nx\n## [Link](#l) \\_\\_len\\_\\_\ny\n## `**` (power)\nz"
-    assert [chunk.heading for chunk in chunk_markdown(text, "f.md")] == ["TOP_K and more", "Link __len__", "** (power)"]
+    text = "## `TOP_K` and **more** ##\nx\n## [Link](#l) \\_\\_len\\_\\_\ny\n## `**` (power)\nz\n# A [![b](c)](d) ![e](f)\nz"
+    assert [chunk.heading for chunk in chunk_markdown(text, "f.md")] == [
+        "TOP_K and more",
+        "Link __len__",
+        "** (power)",
+        "A b e",
+    ]
 
 
 def test_tables_of_contents_and_anchors_are_left_out() -> None:

@@ -50,6 +50,20 @@ def test_a_passing_failure_is_tried_again() -> None:
     assert server.asked == 2
 
 
+def test_a_refused_search_ends_none_of_the_others() -> None:
+    server = _Server(R2RError("query too long (422)"))
+    refused, *others = _searches(server, 8, concurrency=1)
+    assert isinstance(refused, R2RError)
+    assert str(refused) == "query too long (422)"
+    assert [passages[0].passage_id for passages in others] == [str(row) for row in range(1, 8)]  # type: ignore[index]
+
+
+def test_what_every_search_would_meet_ends_them_all() -> None:
+    server = _Server(R2RError("no key (401)", fatal=True))
+    assert {str(error) for error in _searches(server, 8, concurrency=1)} == {"no key (401)"}
+    assert server.asked == 1
+
+
 @pytest.mark.parametrize("make", [lambda: R2RError("slow", retryable=True), lambda: R2RError("no key", fatal=True)])
 def test_what_fails_is_told_in_the_servers_own_words(make: Callable[[], R2RError]) -> None:
     (error,) = _searches(_Server(make(), make()), 1)
