@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from retriver.backend import BACKENDS, Retriever, open_retriever
+from retriver.chunks import markdown_files
 from retriver.embedded import SEARCH_MODES, default_mode
+from retriver.synonyms import thesaurus_files
 from utils.core.console import UserError
 from utils.core.paths import KNOWLEDGE_DIR, WorkDir
 from utils.core.settings import Settings
@@ -55,8 +57,19 @@ def retriever_from(args: argparse.Namespace, settings: Settings) -> Retriever:
     return open_retriever(args.backend, args.docs, cache, settings, args.search, search_settings(args))
 
 
-def retrieval_state(args: argparse.Namespace) -> dict[str, Any]:
-    """What of these flags decides the passages that are found, beside the documents."""
+def retrieval_state(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """What of the flags and settings decides the passages that are found, beside the contents of files."""
     if args.backend == "embedded":
         return {"backend": args.backend, "search": args.search}
-    return {"backend": args.backend, "search_settings": search_settings(args)}
+    from retriver.r2r_backend import server_address  # loads the R2R client
+
+    return {"backend": args.backend, "search_settings": search_settings(args), "server": server_address(settings)}
+
+
+def retrieval_files(args: argparse.Namespace) -> list[Path]:
+    """The files whose contents decide the passages that are found: the documents, and what the search knows of words.
+
+    Raises UserError where there is no such folder.
+    """
+    documents = markdown_files(args.docs)
+    return [*documents, *thesaurus_files()] if args.backend == "embedded" else documents

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from retriver.chunks import Chunk, chunk_folder
+from retriver.chunks import Chunk, chunk_folder, markdown_files
 from retriver.code_blocks import marks_of, program_of, read_markdown
 from retriver.fts import TOKENIZE, any_of
 from retriver.terms import all_words, is_operator_name, question_terms
@@ -69,6 +69,11 @@ class Thesaurus:
                 yield answer
 
 
+def thesaurus_files() -> list[Path]:
+    """The files that the thesaurus is made of."""
+    return [RINGS_FILE, *_graph_files(GRAPHS_DIR), *markdown_files(KNOWLEDGE_DIR)]
+
+
 @cache
 def manual_thesaurus() -> Thesaurus:
     """The thesaurus of our own rings, graphs and manual, whatever folder is searched."""
@@ -107,12 +112,16 @@ def _names_of(chunk: Chunk) -> tuple[str, ...]:
 
 def graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
     """A name of a metadata graph with the synonyms that the graph gives it."""
-    for file in sorted(folder.glob("*.json")):
+    for file in _graph_files(folder):
         try:
             graph = json.loads(file.read_text(encoding="utf-8"))
             yield from _named_synonyms(graph)
         except (ValueError, RecursionError) as error:
             raise UserError(f"{file}: not a metadata graph in JSON ({error}); correct or remove the file") from error
+
+
+def _graph_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
 
 
 def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:
