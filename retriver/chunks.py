@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,17 +107,39 @@ def without_asked(text: str) -> str:
 
 
 def markdown_files(folder: Path) -> list[Path]:
-    """The Markdown files under `folder` (hidden folders left out), in order of name."""
+    """The Markdown files under `folder`, linked folders too (hidden ones left out), in order of name."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name one that holds Markdown files with --docs")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
-    shown = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    files = (path for inner in _folders(folder) for path in _entries(inner))
+    shown = sorted(path for path in files if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
     for path in shown:
         try:
             str(path.absolute()).encode("utf-8")
         except UnicodeEncodeError as error:
             raise UserError(f"{str(path)!a}: the name is not UTF-8; rename the file or folder") from error
     return shown
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """`folder` and all folders in it, each once however many links lead to it, by its own name if it has one here."""
+    seen: set[Path] = set()
+    waiting, linked = [folder], deque[Path]()
+    while waiting or linked:
+        current = waiting.pop() if waiting else linked.popleft()
+        if current.resolve() in seen:
+            continue
+        seen.add(current.resolve())
+        yield current
+        for inner in filter(Path.is_dir, _entries(current)):
+            (linked if inner.is_symlink() else waiting).append(inner)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder shows: nothing if it may not be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except PermissionError:
+        return []
 
 
 def chunk_folder(folder: Path) -> list[Chunk]:

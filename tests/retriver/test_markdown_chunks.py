@@ -164,6 +164,24 @@ def test_folders_are_read_deeply_without_hidden_ones(tmp_path: Path) -> None:
     assert chunks[0].text == "text"
 
 
+def test_linked_folders_are_read_once(tmp_path: Path) -> None:
+    docs, elsewhere = tmp_path / "docs", tmp_path / "elsewhere"
+    for file in (docs / "z/real.md", elsewhere / "deep/far.md", docs / "z/.hidden/no.md"):
+        file.parent.mkdir(parents=True)
+        file.write_text("# H\n\ntext\n", encoding="utf-8")
+    for link, target in {
+        "a": docs / "z",  # has a name of its own
+        "b": elsewhere,
+        "c": elsewhere / "deep",  # read by way of b
+        "z/loop": docs,
+        "z/gone": tmp_path / "gone",
+        "z/self": docs / "z/self",
+        "one.md": elsewhere / "deep/far.md",
+    }.items():
+        (docs / link).symlink_to(target)
+    assert paths(chunk_folder(docs)) == ["b/deep/far.md > H", "one.md > H", "z/real.md > H"]
+
+
 def test_folders_without_text_and_bad_encoding_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="missing: no such folder"):
         chunk_folder(tmp_path / "missing")
