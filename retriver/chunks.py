@@ -18,7 +18,7 @@ MARKDOWN_SUFFIXES = (".md", ".markdown")
 
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
 # Words with a line of = or - under them are a heading, but not those of a list, quote, table or HTML
-_UNDERLINED = re.compile(r"(?![-*+]\s|\d+[.)]\s|[>|<])\S*[^\W_]")
+_UNDERLINED = re.compile(r"(?![-*+]\s|\d+[.)]\s|[>|<])(?=\S).*[^\W_]")
 _UNDERLINE = re.compile(r" {0,3}(?:(=+)|-+)[ \t]*$")
 _FENCE_OPENS = re.compile(r"(\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)*)(?:(`{3,})[^`]*|(~{3,}).*)$")
 _COMMENT_OPENS = re.compile(r" {0,3}<!--(?!.*-->)")

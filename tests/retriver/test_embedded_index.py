@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 import threading
 import time
@@ -182,6 +183,15 @@ def test_a_damaged_page_or_a_lost_end_is_healed(manual: Path, tmp_path: Path) ->
         file.write_bytes(damaged)
         assert found() == expected
         assert file.stat().st_size == len(whole)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_told(manual: Path, tmp_path: Path) -> None:
+    try:
+        folder = manual.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(UserError, match="the name is not UTF-8"):
+        open_index(folder, tmp_path / "cache")
 
 
 def test_a_full_disk_or_a_file_in_the_way_is_told(

@@ -64,11 +64,11 @@ def test_a_fence_in_a_string_of_the_code_does_not_close_it() -> None:
 
 
 def test_underlined_headings() -> None:
-    text = "Title\n=====\n\nfirst\n\n`RANK` 2\n---\nsecond\n\n### C\nthird\n\nOther\n=  \n\nfourth\n"
+    text = "Title\n=====\n\nfirst\n\n`**` 2\n---\nsecond\n\n### C\nthird\n\nOther\n=  \n\nfourth\n"
     assert [(chunk.path, chunk.text) for chunk in chunk_markdown(text, "f.md")] == [
         ("f.md > Title", "first"),
-        ("f.md > Title > RANK 2", "second"),
-        ("f.md > Title > RANK 2 > C", "third"),
+        ("f.md > Title > ** 2", "second"),
+        ("f.md > Title > ** 2 > C", "third"),
         ("f.md > Other", "fourth"),
     ]
 
@@ -208,14 +208,24 @@ paragraphs = st.lists(words, min_size=1, max_size=30).map("\n".join)
 headings = st.builds(
     lambda level, title: f"{'#' * level} T{title}", st.integers(1, 6), st.text(alphabet="abc ", max_size=5)
 )
-code = st.lists(st.sampled_from(["# no heading", "", "x = 1", "~~~", "- [a](#a)", "y" * 300]), max_size=12).map(
-    lambda lines: "\n".join(["```python", *lines, "```"])
+underlined_headings = st.builds(
+    lambda title, line: f"T{title}\n{line}",
+    st.text(alphabet="abc #`", max_size=5),
+    st.sampled_from(["---", "=", " ==="]),
 )
+code_lines = st.lists(st.sampled_from(["# no heading", "", "x = 1", "~~~", "- [a](#a)", "y" * 300]), max_size=12)
+code = code_lines.map(lambda lines: "\n".join(["```python", *lines, "    ```", "# no heading", "    ```", "```"]))
+code_in_lists = code_lines.map(
+    lambda lines: "\n".join(["1. ```python", *(f"   {line}".rstrip() for line in lines), "   ```"])
+)
+comments = code_lines.map(lambda lines: "\n".join(["<!-- # remark", *lines, "```", "-->"]))
 documents = st.lists(
     st.one_of(
         st.tuples(st.just("text"), paragraphs),
         st.tuples(st.just("heading"), headings),
-        st.tuples(st.just("code"), code),
+        st.tuples(st.just("heading"), underlined_headings),
+        st.tuples(st.just("code"), code | code_in_lists),
+        st.tuples(st.just("comment"), comments),
     ),
     max_size=25,
 )
@@ -228,7 +238,7 @@ def lines_with_text(text: str) -> list[str]:
 @given(documents)
 def test_no_text_is_lost_nor_reordered(pieces: list[tuple[str, str]]) -> None:
     chunks = chunk_markdown("\n\n".join(text for _, text in pieces), "f.md")
-    expected = lines_with_text("\n".join(text for kind, text in pieces if kind != "heading"))
+    expected = lines_with_text("\n".join(text for kind, text in pieces if kind not in ("heading", "comment")))
     assert lines_with_text("\n".join(chunk.text for chunk in chunks)) == expected
 
 
