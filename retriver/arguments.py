@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from retriver.backend import BACKENDS, Retriever, open_retriever
 from retriver.chunks import markdown_files
 from retriver.embedded import SEARCH_MODES, default_mode
 from retriver.synonyms import thesaurus_files
 from utils.core.console import UserError
-from utils.core.fingerprint import files_fingerprint
 from utils.core.paths import KNOWLEDGE_DIR, WorkDir
-from utils.core.settings import Settings, load_settings
+from utils.core.settings import Settings
 
 
 def add_retrieval_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,15 +57,19 @@ def retriever_from(args: argparse.Namespace, settings: Settings) -> Retriever:
     return open_retriever(args.backend, args.docs, cache, settings, args.search, search_settings(args))
 
 
-def retrieval_state(args: argparse.Namespace) -> dict[str, Any]:
-    """What of these flags decides the passages that are found, beside the documents."""
+def retrieval_state(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """What of the flags and settings decides the passages that are found, beside the contents of files."""
     if args.backend == "embedded":
-        words = files_fingerprint([*thesaurus_files(), *markdown_files(KNOWLEDGE_DIR)])
-        return {"backend": args.backend, "search": args.search, "words": words}
-    server = urlsplit(load_settings().r2r_api_base or "")
-    return {
-        "backend": args.backend,
-        "search_settings": search_settings(args),
-        "server": server.hostname,
-        "port": server.port,
-    }
+        return {"backend": args.backend, "search": args.search}
+    from retriver.r2r_backend import server_address  # loads the R2R client
+
+    return {"backend": args.backend, "search_settings": search_settings(args), "server": server_address(settings)}
+
+
+def retrieval_files(args: argparse.Namespace) -> list[Path]:
+    """The files whose contents decide the passages that are found: the documents, and what the search knows of words.
+
+    Raises UserError where there is no such folder.
+    """
+    documents = markdown_files(args.docs)
+    return [*documents, *thesaurus_files()] if args.backend == "embedded" else documents

@@ -83,7 +83,7 @@ class R2RRetriever:
     ) -> R2RRetriever:
         """The server that R2R_API_BASE names (else one on this machine), with R2R_API_KEY if set."""
         key = settings.r2r_api_key.get_secret_value() if settings.r2r_api_key else None
-        return cls(settings.r2r_api_base or DEFAULT_BASE, key, search_settings)
+        return cls(_base(settings), key, search_settings)
 
     def search(self, query: str, limit: int) -> list[Passage]:
         """At most `limit` passages, best first; raises R2RError if the server does not answer."""
@@ -220,6 +220,15 @@ class R2RRetriever:
             raise explain(error, self._server, self._has_key) from error
         except (TypeError, ValueError) as error:  # no JSON, or JSON of another shape
             raise not_r2r(self._server) from error
+
+
+def server_address(settings: Settings) -> str:
+    """Where the server is that `settings` name, without what lets one in; raises UserError if that is no address."""
+    return _without_credentials(_root(_base(settings)))
+
+
+def _base(settings: Settings) -> str:
+    return settings.r2r_api_base or DEFAULT_BASE
 
 
 def _is_conflict(error: R2RError) -> bool:

@@ -11,9 +11,13 @@ import pytest
 
 from retriver.backend import open_retriever
 from retriver.chunks import Chunk, chunk_folder, chunk_markdown
+from retriver.ingest import corpus_of
+from retriver.ingest import main as ingest_main
 from retriver.r2r_backend import IngestCounts, R2RRetriever
 from retriver.r2r_errors import R2RError
+from retriver.r2r_settings import parsed_search_settings
 from utils.core.console import UserError
+from utils.core.paths import KNOWLEDGE_DIR
 from utils.core.settings import Settings
 
 BASE = "http://r2r.example:7272"
@@ -127,6 +131,40 @@ def test_other_documents_and_corpora_are_left_alone(r2r_stand_in) -> None:
         "f.md > B\n\ntwo",
         "foreign",
     ]
+
+
+def test_a_search_may_be_restricted_to_one_corpus(r2r_stand_in) -> None:
+    retriever(r2r_stand_in).ingest(chunk_markdown("# A\none", "f.md"), "first")
+    retriever(r2r_stand_in).ingest(chunk_markdown("# A\nanother one", "f.md"), "second")
+    settings = parsed_search_settings('{"filters": {"metadata.corpus": {"$eq": "second"}}}')
+    (passage,) = retriever(r2r_stand_in, search_settings=settings).search("one", 5)
+    assert passage.text == "another one"
+    assert len(retriever(r2r_stand_in).search("one", 5)) == 2
+
+
+def test_folders_of_the_same_name_do_not_replace_each_other(
+    r2r_stand_in, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(R2RRetriever, "from_settings", lambda *_: retriever(r2r_stand_in))
+
+    def send(folder: Path, *flags: str) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "f.md").write_text(f"# {folder.resolve().parent.name}\n\ntext\n", encoding="utf-8")
+        assert ingest_main(["--backend", "r2r", "--docs", str(folder), *flags]) == 0
+        return capsys.readouterr().out
+
+    one, two = tmp_path / "one/docs", tmp_path / "two/docs"
+    assert send(one) == send(two) == "R2R: 1 sent, 0 replaced, 0 unchanged, 0 removed\n"
+    assert send(one / "../docs") == "R2R: 0 sent, 0 replaced, 1 unchanged, 0 removed\n"
+    assert len(r2r_stand_in.documents) == 2
+    assert send(one, "--corpus", "mine") == "R2R: 1 sent, 0 replaced, 0 unchanged, 0 removed\n"
+    assert send(two, "--corpus", "mine") == "R2R: 1 sent, 0 replaced, 0 unchanged, 1 removed\n"
+    assert corpus_of(KNOWLEDGE_DIR) == "knowledge"
+
+
+def test_a_corpus_is_for_r2r_only(manual: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--corpus: for R2R only"):
+        ingest_main(["--docs", str(manual), "--work-dir", str(tmp_path), "--corpus", "x"])
 
 
 @pytest.mark.parametrize("status", ["failed", "pending"])
