@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,9 @@ MAX_CHARACTERS = 1800
 PATH_SEPARATOR = " > "
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 
+# What would part a heading within a path is escaped there, as Markdown does
+_SEPARATOR_INSIDE = re.compile(r"(?<= )(\\*>)(?![^ ])")
+_ESCAPED = re.compile(r"(?<= )\\(\\*>)(?![^ ])")
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
 # Words with a line of = or - under them are a heading, but not those of a list, quote, table or HTML
 _UNDERLINED = re.compile(r"(?![-*+]\s|\d+[.)]\s|[>|<])(?=\S).*[^\W_]")
@@ -83,7 +86,7 @@ def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
     chunks = []
     occurrences: Counter[str] = Counter()
     for section in _sections(text):
-        path = PATH_SEPARATOR.join((file_name, *section.path))
+        path = path_of((file_name, *section.path))
         heading = section.path[-1] if section.path else file_name
         for part in section.texts():
             chunk_id = fingerprint(file_name, path, occurrences[path])[:16]
@@ -99,6 +102,16 @@ def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
                 )
             )
     return chunks
+
+
+def path_of(parts: Sequence[str]) -> str:
+    """The path that leads over a file's name and headings: `f.md > A`, and `f.md > a \\> b` for one heading `a > b`."""
+    return PATH_SEPARATOR.join(_SEPARATOR_INSIDE.sub(r"\\\1", part) for part in parts)
+
+
+def path_parts(path: str) -> list[str]:
+    """The file's name and the headings of a path."""
+    return [_ESCAPED.sub(r"\1", part) for part in path.split(PATH_SEPARATOR)]
 
 
 def without_asked(text: str) -> str:

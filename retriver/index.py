@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
-from retriver.chunks import PATH_SEPARATOR, Chunk, without_asked
+from retriver.chunks import PATH_SEPARATOR, Chunk, path_parts, without_asked
 from retriver.fts import TOKENIZE
 from utils.core.console import UserError
 from utils.core.fingerprint import fingerprint
@@ -139,7 +139,7 @@ def _embedded_texts(chunk: Chunk) -> Iterator[tuple[str, str]]:
     SECTION: its headings and its text, of which the model reads about a thousand characters. PART: each
     paragraph under the chunk's heading, code apart, and each other way of asking.
     """
-    headings = chunk.path.split(PATH_SEPARATOR)[1:]
+    _file_name, *headings = path_parts(chunk.path)
     yield SECTION, "\n".join([*headings, chunk.text])
     for paragraph in _PARAGRAPH_ENDS.split(without_asked(chunk.text)):
         if len(paragraph) >= SHORTEST_PARAGRAPH and not paragraph.startswith("```"):
@@ -157,8 +157,8 @@ def _vectors_of(file: Path, wanted: Collection[str]) -> dict[str, bytes]:
 
 def _headings(chunk: Chunk) -> tuple[str, str]:
     """A chunk's own heading, and the file and headings above it."""
-    above, _, own = chunk.path.rpartition(PATH_SEPARATOR)
-    return own, above
+    *above, own = path_parts(chunk.path)
+    return own, PATH_SEPARATOR.join(above)
 
 
 def _searchable(heading: str) -> str:

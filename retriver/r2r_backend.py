@@ -14,7 +14,7 @@ import httpx
 from r2r import R2RClient, R2RException
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from retriver.chunks import Chunk, without_asked
+from retriver.chunks import Chunk, path_of, without_asked
 from retriver.r2r_errors import R2RError, explain, not_drained, not_ingested, not_r2r
 from retriver.r2r_rag import RagAnswer, numbered_answer, rag_task_prompt
 from retriver.r2r_settings import DEFAULT_SEARCH_SETTINGS, checked_search_settings
@@ -258,7 +258,7 @@ def _passage(result: Any) -> Passage:
     title = metadata.get("title")
     # The server itself puts a document's title in front of what it found
     text = result.text.removeprefix(f"Document Title: {title}\n\nText: ")
-    path = metadata.get("path") or title or f"document {result.document_id}"
+    path = metadata.get("path") or path_of([title or f"document {result.document_id}"])
     return Passage(
         passage_id=metadata.get("chunk_id") or str(result.id),
         path=path,

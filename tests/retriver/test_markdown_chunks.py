@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retriver.chunks import MAX_CHARACTERS, Chunk, chunk_folder, chunk_markdown, without_asked
+from retriver.chunks import (
+    MAX_CHARACTERS,
+    Chunk,
+    chunk_folder,
+    chunk_markdown,
+    path_of,
+    path_parts,
+    without_asked,
+)
 from utils.core.console import UserError
 
 
@@ -135,6 +143,23 @@ def test_heading_dress_is_taken_off() -> None:
 def test_hashes_that_end_a_heading_are_none_of_it() -> None:
     found = chunk_markdown("## Sort ##\none\n## C#\ntwo\n## A  # b ###  \nthree\n## ##\nfour\n", "f.md")
     assert [chunk.heading for chunk in found] == ["Sort", "C#", "A  # b", ""]
+
+
+@given(st.lists(st.text(alphabet="a \\>").map(str.strip), min_size=1))
+def test_a_path_gives_back_its_parts(parts: list[str]) -> None:
+    assert path_parts(path_of(parts)) == parts
+
+
+def test_a_heading_of_a_path_may_hold_what_separates_headings() -> None:
+    text = "# A\n## When a > b\none\n### C\ntwo\n## `>` a->b\nthree\n"
+    chunks = chunk_markdown(text, "f.md")
+    assert [path_parts(chunk.path) for chunk in chunks] == [
+        ["f.md", "A", "When a > b"],
+        ["f.md", "A", "When a > b", "C"],
+        ["f.md", "A", "> a->b"],
+    ]
+    assert paths(chunks)[0] == r"f.md > A > When a \> b"
+    assert paths(chunks)[2] == "f.md > A > > a->b"
 
 
 def test_tables_of_contents_and_anchors_are_left_out() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from retriver.backend import open_retriever
 from retriver.chunks import Chunk, chunk_folder, chunk_markdown
+from retriver.documentation import quoted_passage
 from retriver.ingest import corpus_of
 from retriver.ingest import main as ingest_main
 from retriver.r2r_backend import IngestCounts, R2RRetriever
@@ -94,6 +95,12 @@ def test_documents_that_others_ingested_are_shown_too(r2r_stand_in) -> None:
         (f"document {nameless}", "dates"),
     ]
     assert all(passage.passage_id for passage in found)
+
+
+def test_a_title_of_others_is_one_heading(r2r_stand_in) -> None:
+    r2r_stand_in.documents[uuid4()] = {"text": "x", "metadata": {"title": "a > b.pdf"}, "status": "success"}
+    (passage,) = retriever(r2r_stand_in).search("x", 5)
+    assert quoted_passage(passage).startswith("## a > b.pdf\n\nx")
 
 
 def test_a_second_ingest_does_nothing(r2r_stand_in, chunks: list[Chunk]) -> None:
