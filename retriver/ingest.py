@@ -9,48 +9,35 @@ import argparse
 import sys
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments
+from retriver.arguments import add_retrieval_arguments, corpus
 from retriver.chunks import chunk_folder
 from retriver.embedded import open_index
 from retriver.index import index_file
 from utils.core.arguments import CommandLine
-from utils.core.console import ExitCode, UserError, run_script
-from utils.core.fingerprint import fingerprint
-from utils.core.paths import DEFAULT_WORK_DIR, KNOWLEDGE_DIR, WorkDir
+from utils.core.console import ExitCode, run_script
+from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
 from utils.core.settings import load_settings
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = _parser().parse_args(argv)
-    if arguments.corpus is not None and arguments.backend != "r2r":
-        raise UserError("--corpus: for R2R only; add --backend r2r")
-    if arguments.backend == "embedded":
+    name = corpus(arguments)
+    if name is None:
         cache = WorkDir(arguments.work_dir).cache
         open_index(arguments.docs, cache, arguments.search).close()
         print(f"{index_file(arguments.docs, cache)}: up to date")
     else:
-        _send_to_r2r(arguments.docs, arguments.corpus or corpus_of(arguments.docs))
+        _send_to_r2r(arguments.docs, name)
     return ExitCode.DONE
 
 
-def corpus_of(docs: Path) -> str:
-    """The name under which a server holds a folder's documents: one for our manual everywhere, else one for each path.
-
-    What a server holds under a name is replaced by the next ingest, so folders of the same name must not share one.
-    """
-    folder = docs.resolve()
-    if folder == KNOWLEDGE_DIR.resolve():
-        return folder.name
-    return f"{folder.name}-{fingerprint(str(folder))[:8]}"
-
-
-def _send_to_r2r(docs: Path, corpus: str) -> None:
+def _send_to_r2r(docs: Path, name: str) -> None:
     # The R2R client takes 0.7 s to import; the embedded index does not need it
     from retriver.r2r_backend import R2RRetriever
 
     chunks = chunk_folder(docs)
-    counts = R2RRetriever.from_settings(load_settings()).ingest(chunks, corpus)
+    counts = R2RRetriever.from_settings(load_settings()).ingest(chunks, name)
     print(
         f"R2R: {counts.sent} sent, {counts.replaced} replaced, {counts.unchanged} unchanged, {counts.removed} removed"
     )
@@ -60,22 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = CommandLine(prog="python -m retriver.ingest", description=__doc__.split("\n")[0])
     add_retrieval_arguments(parser)
     parser.add_argument(
-        "--corpus",
-        type=_name,
-        metavar="NAME",
-        help="R2R: the name that the server holds these documents under, and whose documents this ingest replaces "
-        "(default: the folder's name and a mark of its path)",
-    )
-    parser.add_argument(
         "--work-dir", type=Path, default=DEFAULT_WORK_DIR, help="folder of built files (default: %(default)s)"
     )
     return parser
-
-
-def _name(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("expected a name")
-    return text.strip()
 
 
 if __name__ == "__main__":

@@ -12,13 +12,11 @@ import pytest
 from retriver.backend import open_retriever
 from retriver.chunks import Chunk, chunk_folder, chunk_markdown
 from retriver.documentation import quoted_passage
-from retriver.ingest import corpus_of
 from retriver.ingest import main as ingest_main
 from retriver.r2r_backend import IngestCounts, R2RRetriever
 from retriver.r2r_errors import R2RError
 from retriver.r2r_settings import parsed_search_settings
 from utils.core.console import UserError
-from utils.core.paths import KNOWLEDGE_DIR
 from utils.core.settings import Settings
 
 BASE = "http://r2r.example:7272"
@@ -140,13 +138,26 @@ def test_other_documents_and_corpora_are_left_alone(r2r_stand_in) -> None:
     ]
 
 
-def test_a_search_may_be_restricted_to_one_corpus(r2r_stand_in) -> None:
+def test_a_search_is_restricted_to_a_corpus_unless_filters_say_otherwise(r2r_stand_in) -> None:
     retriever(r2r_stand_in).ingest(chunk_markdown("# A\none", "f.md"), "first")
     retriever(r2r_stand_in).ingest(chunk_markdown("# A\nanother one", "f.md"), "second")
-    settings = parsed_search_settings('{"filters": {"metadata.corpus": {"$eq": "second"}}}')
-    (passage,) = retriever(r2r_stand_in, search_settings=settings).search("one", 5)
-    assert passage.text == "another one"
-    assert len(retriever(r2r_stand_in).search("one", 5)) == 2
+
+    def found(**options) -> set[str]:
+        return {passage.text for passage in retriever(r2r_stand_in, **options).search("one", 5)}
+
+    second = parsed_search_settings('{"filters": {"metadata.corpus": {"$eq": "second"}}}')
+    assert found(corpus="first") == {"one"}
+    assert found(search_settings=second) == found(corpus="first", search_settings=second) == {"another one"}
+    everything = parsed_search_settings('{"filters": {}}')
+    assert found() == found(corpus="first", search_settings=everything) == {"one", "another one"}
+
+
+def test_a_corpus_that_is_not_there_is_told(r2r_stand_in) -> None:
+    retriever(r2r_stand_in).ingest(chunk_markdown("# A\none", "f.md"), "first")
+    assert retriever(r2r_stand_in, corpus="first").search("something else", 5) == []
+    with pytest.raises(R2RError, match="holds nothing of the corpus 'second'; send it with") as caught:
+        retriever(r2r_stand_in, corpus="second").search("one", 5)
+    assert caught.value.fatal
 
 
 def test_folders_of_the_same_name_do_not_replace_each_other(
@@ -166,12 +177,6 @@ def test_folders_of_the_same_name_do_not_replace_each_other(
     assert len(r2r_stand_in.documents) == 2
     assert send(one, "--corpus", "mine") == "R2R: 1 sent, 0 replaced, 0 unchanged, 0 removed\n"
     assert send(two, "--corpus", "mine") == "R2R: 1 sent, 0 replaced, 0 unchanged, 1 removed\n"
-    assert corpus_of(KNOWLEDGE_DIR) == "knowledge"
-
-
-def test_a_corpus_is_for_r2r_only(manual: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--corpus: for R2R only"):
-        ingest_main(["--docs", str(manual), "--work-dir", str(tmp_path), "--corpus", "x"])
 
 
 @pytest.mark.parametrize("status", ["failed", "pending"])

@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from retriver.arguments import add_retrieval_arguments, retrieval_files, retrieval_state, search_settings
+from retriver.arguments import (
+    add_retrieval_arguments,
+    check_retrieval,
+    corpus,
+    retrieval_files,
+    retrieval_state,
+    search_settings,
+)
 from tests.retriver.support import run_script
 from utils.core.console import UserError
+from utils.core.paths import KNOWLEDGE_DIR
 from utils.core.settings import Settings
 
 HERE = Settings(r2r_api_base="http://localhost:7272")
@@ -27,6 +35,7 @@ def test_what_decides_the_passages_is_part_of_a_stages_state() -> None:
         retrieval_state(flags("--search", "hybrid"), HERE),
         retrieval_state(flags("--backend", "r2r"), HERE),
         retrieval_state(flags("--backend", "r2r", "--search-settings", '{"use_hybrid_search": true}'), HERE),
+        retrieval_state(flags("--backend", "r2r", "--corpus", "mine"), HERE),
         retrieval_state(flags("--backend", "r2r"), Settings(r2r_api_base="http://other:7272")),
     ]
     assert all(states.count(state) == 1 for state in states)
@@ -48,7 +57,32 @@ def test_what_the_search_knows_of_words_is_among_the_files(manual: Path) -> None
     assert {file.name for file in on_a_server} == {"windows.md", "collections.md"}
 
 
+def test_a_folder_is_a_corpus_of_its_own(tmp_path: Path) -> None:
+    for folder in ("one/docs", "two/docs"):
+        (tmp_path / folder).mkdir(parents=True)
+
+    def named(*given: str) -> str | None:
+        return corpus(flags("--backend", "r2r", *given))
+
+    assert named() == named("--docs", f"{KNOWLEDGE_DIR}/../knowledge") == "knowledge"
+    one, two = (named("--docs", str(tmp_path / folder)) for folder in ("one/docs", "two/docs"))
+    assert one != two
+    assert named("--docs", f"{tmp_path}/two/../one/docs") == one
+    assert named("--corpus", " mine ") == "mine"
+    with pytest.raises(SystemExit):
+        flags("--corpus", " ")
+
+
+def test_a_corpus_and_filters_do_not_go_together() -> None:
+    arguments = flags("--backend", "r2r", "--corpus", "mine", "--search-settings", '{"filters": {}}')
+    with pytest.raises(UserError, match="--corpus: the 'filters' of --search-settings"):
+        check_retrieval(arguments, "corpus")
+
+
 def test_settings_of_r2r_are_for_r2r() -> None:
+    assert corpus(flags()) is None
+    with pytest.raises(UserError, match="--corpus: for R2R only"):
+        check_retrieval(flags("--corpus", "x"), "corpus")
     assert search_settings(flags()) is None
     with pytest.raises(UserError, match="--search-settings: for R2R only"):
         search_settings(flags("--search-settings", "{}"))
