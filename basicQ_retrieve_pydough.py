@@ -17,8 +17,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state
-from retriver.chunks import markdown_files
+from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_files, retrieval_state
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import Progress, run_script
@@ -61,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     output = work_dir_of(args).stage("basicq")
     rows = QuestionFiles(files, LANGUAGE_COLUMNS)
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
-    state = input_state([*files, *markdown_files(args.docs)], {**asked, **retrieval_state(args), "provider": provider})
+    retrieval = retrieval_state(args, settings)
+    state = input_state([*files, *retrieval_files(args)], {**asked, **retrieval, "provider": provider})
     if args.force or not is_current(output, state):
         asyncio.run(_answer_all(args, provider, rows, output, fingerprint(state)))
         done = "written"

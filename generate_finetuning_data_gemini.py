@@ -21,8 +21,13 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state, retriever_from
-from retriver.chunks import markdown_files
+from retriver.arguments import (
+    add_retrieval_arguments,
+    check_retrieval,
+    retrieval_files,
+    retrieval_state,
+    retriever_from,
+)
 from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
@@ -95,10 +100,10 @@ def main(argv: list[str] | None = None) -> int:
         found = forecast(plan, retriever_from(args, app_settings), work.ledger, endpoint_name(args.base_url))
         print(in_full(found, plan.generation, Prices(args.prices), args.max_cost_usd))
         return ExitCode.DONE
-    inputs = [*files, documented, *markdown_files(args.docs), *input_files(entries, rows.databases)]
+    inputs = [*files, documented, *retrieval_files(args), *input_files(entries, rows.databases)]
     asked = {} if provider == "corpus" else _asked(args, plan)
     entry_state = repr(sorted(entries.items()))
-    settings = {**asked, **retrieval_state(args), "provider": provider}
+    settings = {**asked, **retrieval_state(args, app_settings), "provider": provider}
     state = input_state(inputs, {**settings, "entries": entry_state, "proof": proof.state()})
     done, spent = "up to date", None
     if args.force or not is_current(output, state):

@@ -17,8 +17,7 @@ from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_state
-from retriver.chunks import markdown_files
+from retriver.arguments import add_retrieval_arguments, check_retrieval, retrieval_files, retrieval_state
 from retriver.session import open_grounder
 from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import Progress, mask_secrets, run_script
@@ -64,7 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     """Prove and document all rows and write the stage's file."""
     args = build_parser().parse_args(argv)
     work = work_dir_of(args)
-    provider = chosen_provider(args.provider, load_settings())
+    app_settings = load_settings()
+    provider = chosen_provider(args.provider, app_settings)
     check_retrieval(args, provider)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
@@ -72,13 +72,13 @@ def main(argv: list[str] | None = None) -> int:
     rows = QuestionFiles(files)
     output = work.stage("documented")
     asked = {"model": args.model, "url": args.base_url} if provider == "gemini" else {}
-    inputs = [*files, *markdown_files(args.docs), *input_files(entries, rows.databases)]
+    inputs = [*files, *retrieval_files(args), *input_files(entries, rows.databases)]
     entry_state = repr(sorted(entries.items()))
     state = input_state(
         inputs,
         {
             **asked,
-            **retrieval_state(args),
+            **retrieval_state(args, app_settings),
             "provider": provider,
             "entries": entry_state,
             "proof": settings_from(args).state(),

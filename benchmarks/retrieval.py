@@ -23,7 +23,7 @@ from statistics import mean, median
 from typing import Any
 
 from benchmarks.retrieval_scale import measure_scale
-from retriver.chunks import PATH_SEPARATOR, chunk_folder
+from retriver.chunks import chunk_folder, path_parts
 from retriver.embedded import SEARCH_MODES, open_index
 from retriver.encoder import semantic_packages_missing
 from utils.core.console import run_script
@@ -172,7 +172,7 @@ def _r2r(running_server: Any) -> Iterator[Search]:
 
 
 def _heading(path: str) -> str:
-    return path.split(PATH_SEPARATOR)[-1]
+    return path_parts(path)[-1]
 
 
 def _short(split: str) -> str:

@@ -29,15 +29,16 @@ def open_retriever(
     settings: Settings,
     search: SearchMode = "keywords",
     r2r_search: Mapping[str, Any] | None = None,
+    corpus: str | None = None,
 ) -> Retriever:
     """A retriever over the Markdown under `docs` (embedded) or over what an R2R server holds (r2r).
 
     `cache` holds the embedded index, which `search` says how to search. An R2R server answers from what
-    `python -m retriver.ingest` sent it; `r2r_search` are its checked search settings.
+    `python -m retriver.ingest` sent it; `r2r_search` are its checked search settings, `corpus` what is searched of it.
     """
     if backend == "embedded":
         return open_index(docs, cache, search)
     # Importing the R2R client takes 0.7 s, so only those wait for it who use it
     from retriver.r2r_backend import R2RRetriever
 
-    return R2RRetriever.from_settings(settings, *([r2r_search] if r2r_search else []))
+    return R2RRetriever.from_settings(settings, r2r_search, corpus)

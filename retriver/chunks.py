@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +16,27 @@ MAX_CHARACTERS = 1800
 PATH_SEPARATOR = " > "
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 
+# What would part a heading within a path is escaped there, as Markdown does
+_SEPARATOR_INSIDE = re.compile(r"(?<= )(\\*>)(?![^ ])")
+_ESCAPED = re.compile(r"(?<= )\\(\\*>)(?![^ ])")
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
-_FENCE_OPENS = re.compile(r"\s*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?:(`{3,})[^`]*|(~{3,}).*)$")
+# Words with a line of = or - under them are a heading, but not those of a list, quote, table or HTML
+_UNDERLINED = re.compile(r"(?![-*+]\s|\d+[.)]\s|[>|<])(?=\S).*[^\W_]")
+_UNDERLINE = re.compile(r" {0,3}(?:(=+)|-+)[ \t]*$")
+_FENCE_OPENS = re.compile(r"(\s*(?:(?:[-*+]|\d{1,9}[.)])\s+)*)(?:(`{3,})[^`]*|(~{3,}).*)$")
+_COMMENT_OPENS = re.compile(r" {0,3}<!--(?!.*-->)")
+# YAML between two lines of three dashes, with a name in its first line that is no comment
+_FRONT_MATTER = re.compile(
+    r"---[ \t]*\n(?:#.*\n)*+\w[\w .-]*:(?:[ \t].*)?\n"
+    r"(?:(?!---[ \t]*$|\.\.\.[ \t]*$)(?:\w[\w .-]*:(?:[ \t].*)?|[ \t#-].*|)\n)*+(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
+    re.MULTILINE,
+)
 # Link lists to the page's own sections and invisible marks: they name every operator and explain none
 _NAVIGATION = re.compile(
-    r"\s*[-*+]\s+\[.*\]\(#[^)]*\)\s*$|\s*(?:(?:<!--(?:(?!-->).)*-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$"
+    r"\s*[-*+]\s+\[(?>.*\]\(#)[^)]*\)\s*$"
+    r"|\s*(?:(?:<!--(?:(?!-->).)*-->|<a\s+(?:name|id)=[^>]*>\s*</a>)\s*)+$"
 )
-_ASKED = re.compile(r"\s*Also asked as:[ \t]*(.+?)\.?[ \t]*$")
+_ASKED = re.compile(r"\s*Also asked as:(.*\S)[ \t]*$")
 
 
 class Chunk(Record):
@@ -65,14 +79,14 @@ class _Section:
 def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
     """Cut one Markdown text; text before the first heading belongs to the file name alone.
 
-    A heading without text of its own gives no chunk, it stands in the paths below it. Tables of
-    contents, HTML comments and anchors are left out, but what follows "Also asked as:", in a line or
+    A heading without text of its own gives no chunk, it stands in the paths below it. Front matter, tables
+    of contents, HTML comments and anchors are left out, but what follows "Also asked as:", in a line or
     in a comment, is searched.
     """
     chunks = []
     occurrences: Counter[str] = Counter()
     for section in _sections(text):
-        path = PATH_SEPARATOR.join((file_name, *section.path))
+        path = path_of((file_name, *section.path))
         heading = section.path[-1] if section.path else file_name
         for part in section.texts():
             chunk_id = fingerprint(file_name, path, occurrences[path])[:16]
@@ -90,23 +104,55 @@ def chunk_markdown(text: str, file_name: str) -> list[Chunk]:
     return chunks
 
 
+def path_of(parts: Sequence[str]) -> str:
+    """The path that leads over a file's name and headings: `f.md > A`, and `f.md > a \\> b` for one heading `a > b`."""
+    return PATH_SEPARATOR.join(_SEPARATOR_INSIDE.sub(r"\\\1", part) for part in parts)
+
+
+def path_parts(path: str) -> list[str]:
+    """The file's name and the headings of a path."""
+    return [_ESCAPED.sub(r"\1", part) for part in path.split(PATH_SEPARATOR)]
+
+
 def without_asked(text: str) -> str:
     """A section's text without the line of other ways of asking: that is for search, not for reading."""
     return "\n\n".join(block for block in text.split("\n\n") if not _ASKED.match(block))
 
 
 def markdown_files(folder: Path) -> list[Path]:
-    """The Markdown files under `folder` (hidden folders left out), in order of name."""
+    """The Markdown files under `folder`, linked folders too (hidden ones left out), in order of name."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name one that holds Markdown files with --docs")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
-    for path in files:
+    files = (path for inner in _folders(folder) for path in _entries(inner))
+    shown = sorted(path for path in files if path.suffix.lower() in MARKDOWN_SUFFIXES and path.is_file())
+    for path in shown:
         try:
-            str(path).encode()
+            str(path.absolute()).encode("utf-8")
         except UnicodeEncodeError as error:
-            shown = str(path).encode("utf-8", "replace").decode()
-            raise UserError(f"{shown}: its name is not UTF-8; rename the file") from error
-    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+            raise UserError(f"{str(path)!a}: the name is not UTF-8; rename the file or folder") from error
+    return shown
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """`folder` and all folders in it, each once however many links lead to it, by its own name if it has one here."""
+    seen: set[Path] = set()
+    waiting, linked = [folder], deque[Path]()
+    while waiting or linked:
+        current = waiting.pop() if waiting else linked.popleft()
+        if current.resolve() in seen:
+            continue
+        seen.add(current.resolve())
+        yield current
+        for inner in filter(Path.is_dir, _entries(current)):
+            (linked if inner.is_symlink() else waiting).append(inner)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What a folder shows: nothing if it may not be read."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except PermissionError:
+        return []
 
 
 def chunk_folder(folder: Path) -> list[Chunk]:
@@ -126,58 +172,86 @@ def _read(path: Path) -> str:
 
 
 def _sections(text: str) -> Iterator[_Section]:
+    text = text.replace("\r\n", "\n")
+    front = _FRONT_MATTER.match(text)
+    lines = text[front.end() if front else 0 :].split("\n")
+    last_comment_end = max((number for number, line in enumerate(lines) if "-->" in line), default=-1)
     headings: list[tuple[int, str]] = []
     section = _Section(path=())
     closing_fence: re.Pattern[str] | None = None
-    after_blank = after_code = False
-    for line in text.replace("\r\n", "\n").split("\n"):
+    in_comment = in_paragraph = after_blank = after_code = underlined = False
+    for number, line in enumerate(lines):
         if closing_fence:
             section.add_line(line, starts_block=False)
-            if closing_fence.match(line):
+            if closing_fence.match(line.expandtabs(4)):
                 closing_fence, after_blank, after_code = None, False, True
+        elif in_comment:
+            hidden, end, shown = line.partition("-->")
+            section.asked += _phrases(hidden)
+            in_comment = not end
+            if shown.strip():
+                section.add_line(shown.strip(), starts_block=after_blank)
+                in_paragraph, after_blank, after_code = True, False, False
+        elif underlined:
+            underlined = False
         elif not line.strip():
             section.add_line(line, starts_block=False)
-            after_blank = True
+            after_blank, in_paragraph = True, False
         elif opened := _FENCE_OPENS.match(line):
             # Code stays with the paragraph that introduces it
             section.add_line(line, starts_block=after_blank and after_code)
-            closing_fence = _closing_fence(opened[1] or opened[2], max(opened.start(1), opened.start(2)))
-        elif found := _HEADING.match(line.rstrip()):
+            closing_fence = _closing_fence(opened[2] or opened[3], column=len(opened[1].expandtabs(4)))
+            in_paragraph = False
+        elif _COMMENT_OPENS.match(line) and number < last_comment_end:
+            section.asked += _phrases(line.strip().removeprefix("<!--"))
+            in_comment, in_paragraph = True, False
+        elif found := _heading(line, "" if in_paragraph else "".join(lines[number + 1 : number + 2])):
+            level, title, underlined = found
             yield section
-            level = len(found[1])
             headings = [above for above in headings if above[0] < level]
-            headings.append((level, _plain(_without_closing(found[2]))))
+            headings.append((level, _plain(title)))
             section = _Section(path=tuple(title for _, title in headings))
-            after_blank = after_code = False
+            in_paragraph = after_blank = after_code = False
         elif not _NAVIGATION.match(line):
             section.asked += _phrases(line)
             section.add_line(line, starts_block=after_blank)
-            after_blank = after_code = False
+            in_paragraph, after_blank, after_code = True, False, False
         else:
             section.asked += _phrases(line.strip().removeprefix("<!--").removesuffix("-->"))
+            in_paragraph = False
     yield section
+
+
+def _heading(line: str, below: str) -> tuple[int, str, bool] | None:
+    """The level and title of a heading, and whether the line `below` underlines it."""
+    if found := _HEADING.match(line):
+        return len(found[1]), _without_closing_hashes(found[2]), False
+    if _UNDERLINED.match(line) and (underline := _UNDERLINE.match(below)):
+        return 1 if underline[1] else 2, line.strip(), True
+    return None
 
 
 def _phrases(line: str) -> list[str]:
     """The other ways of asking for a section that a line lists, separated by commas."""
     found = _ASKED.match(line)
-    return [phrase for part in found[1].split(",") if (phrase := part.strip())] if found else []
+    return [phrase for part in found[1].removesuffix(".").split(",") if (phrase := part.strip())] if found else []
 
 
 def _closing_fence(opening: str, column: int) -> re.Pattern[str]:
-    """What ends a block that was opened in this column: a fence no further in, or it is part of the code."""
-    return re.compile(rf"[ \t]{{0,{column + 3}}}{re.escape(opening[0])}{{{len(opening)},}}\s*$")
+    """What closes a fence that opens at `column`; further in, it is a line of the code."""
+    return re.compile(rf" {{0,{column + 3}}}{opening[0]}{{{len(opening)},}}\s*$")
 
 
-def _without_closing(heading: str) -> str:
-    """A heading without the `#` that may end its line."""
-    text = heading.rstrip()
-    without = text.rstrip("#")
-    return without.rstrip() if without != text and (not without or without[-1] in " \t") else text
+def _without_closing_hashes(heading: str) -> str:
+    """The text of `# Heading ##`; hashes that follow a word without a blank belong to it."""
+    heading = heading.strip()
+    bare = heading.rstrip("#")
+    return bare.rstrip() if not bare or bare[-1].isspace() else heading
 
 
 def _plain(heading: str) -> str:
-    """A heading without its Markdown dress: code ticks, bold, links, escapes."""
-    without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
-    without_bold = re.sub(r"\*\*(\w.*?)\*\*", r"\1", without_links)
+    """A heading without its Markdown dress: code ticks, bold, links, images, escapes."""
+    for _ in range(2):  # a link may be made of an image
+        heading = re.sub(r"!?\[([^\[\]]*)\]\([^()]*\)", r"\1", heading)
+    without_bold = re.sub(r"\*\*(\w.*?)\*\*", r"\1", heading)
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", without_bold.replace("`", "")).strip()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from retriver.backend import Retriever
-from retriver.chunks import PATH_SEPARATOR
+from retriver.chunks import path_parts
 from retriver.code_blocks import closed
 from retriver.terms import is_operator_name
 from utils.core.records import Passage
@@ -80,7 +80,7 @@ def in_order_of_terms(passages: list[Passage], terms: list[str]) -> list[Passage
 
 def quoted_passage(passage: Passage) -> str:
     """A passage's own text as a section under its heading, with where it stands."""
-    return f"## {passage.path.split(PATH_SEPARATOR)[-1]}\n\n{closed(_words(passage))}\n\nSource: {passage.path}"
+    return f"## {path_parts(passage.path)[-1]}\n\n{closed(_words(passage))}\n\nSource: {passage.path}"
 
 
 def extractive_documentation(title: str, passages: list[Passage]) -> str:
@@ -116,7 +116,7 @@ def _candidates(retriever: Retriever, terms: list[str], limit: int) -> list[Pass
 
 
 def _strength(term: str, passage: Passage) -> int:
-    heading = passage.path.split(PATH_SEPARATOR)[-1]
+    heading = path_parts(passage.path)[-1]
     if heading == term:
         return IS_HEADING
     mentions = _mention(term)

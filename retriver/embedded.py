@@ -91,8 +91,8 @@ def open_index(docs: Path, cache: Path, mode: SearchMode = "keywords") -> Embedd
     that are not installed.
     """
     encoder = None if mode == "keywords" else open_encoder()
-    file = index_file(docs, cache)
-    ensure_index(chunk_folder(docs), file, encoder)
+    chunks, file = chunk_folder(docs), index_file(docs, cache)
+    ensure_index(chunks, file, encoder)
     return EmbeddedIndex(file, mode, encoder, manual_thesaurus())
 
 

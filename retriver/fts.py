@@ -9,4 +9,10 @@ TOKENIZE = "tokenize = \"porter unicode61 tokenchars '_'\""  # by stems; names w
 
 def any_of(words: Iterable[str]) -> str:
     """Any of these words and phrases; quoted, so that none is read as FTS5's syntax."""
-    return " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+    return " OR ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    # SQLite takes no lone surrogates, and FTS5 reads no further than to a null character
+    sendable = word.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    return '"{}"'.format(sendable.replace('"', '""'))

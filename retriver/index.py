@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
-from retriver.chunks import PATH_SEPARATOR, Chunk, without_asked
+from retriver.chunks import PATH_SEPARATOR, Chunk, path_parts, without_asked
 from retriver.fts import TOKENIZE
 from utils.core.console import UserError
 from utils.core.fingerprint import fingerprint
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from retriver.encoder import Encoder
 
 SCHEMA_VERSION = 4
-MOST_BYTES_READ = 64_000_000  # of an index, to see whether it is whole
 SHORTEST_PARAGRAPH = 20  # characters; a shorter one says too little to be near anything
 SECTION, PART = "section", "part"
 
+_COMPOUND = re.compile(r"[^\W_]_[^\W_]")
 _PARAGRAPH_ENDS = re.compile(r"\n{2,}|\n(?=- )")
 
 # `matched` holds no text of its own: what is shown comes from `chunks`, by the same rowid. A vector belongs to the
@@ -139,7 +139,7 @@ def _embedded_texts(chunk: Chunk) -> Iterator[tuple[str, str]]:
     SECTION: its headings and its text, of which the model reads about a thousand characters. PART: each
     paragraph under the chunk's heading, code apart, and each other way of asking.
     """
-    headings = chunk.path.split(PATH_SEPARATOR)[1:]
+    _file_name, *headings = path_parts(chunk.path)
     yield SECTION, "\n".join([*headings, chunk.text])
     for paragraph in _PARAGRAPH_ENDS.split(without_asked(chunk.text)):
         if len(paragraph) >= SHORTEST_PARAGRAPH and not paragraph.startswith("```"):
@@ -157,13 +157,13 @@ def _vectors_of(file: Path, wanted: Collection[str]) -> dict[str, bytes]:
 
 def _headings(chunk: Chunk) -> tuple[str, str]:
     """A chunk's own heading, and the file and headings above it."""
-    above, _, own = chunk.path.rpartition(PATH_SEPARATOR)
-    return own, above
+    *above, own = path_parts(chunk.path)
+    return own, PATH_SEPARATOR.join(above)
 
 
 def _searchable(heading: str) -> str:
     """A heading as it is searched: the words of range_collection are findable alone, too."""
-    parts = [word.replace("_", " ") for word in re.findall(r"\w*[^\W_]_[^\W_]\w*", heading)]
+    parts = [word.replace("_", " ") for word in re.findall(r"\w+", heading) if _COMPOUND.search(word)]
     return " ".join([heading, *parts])
 
 
@@ -174,24 +174,23 @@ def _is_index_of(file: Path, content: str, encoder: Encoder | None) -> bool:
     return encoder is None or (about.complete and about.encoder == encoder.name)
 
 
-def _is_damaged(connection: sqlite3.Connection, file: Path) -> bool:
-    """Whether pages are missing, or (looked for in a file that is read in a moment) spoilt."""
-    size = file.stat().st_size
-    pages, page_size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    return size < pages * page_size or (
-        size <= MOST_BYTES_READ and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok"
-    )
-
-
 def _about(file: Path) -> _About | None:
     """What an index file says of itself; None if there is none to read."""
     if not file.is_file():
         return None
     try:
         with closing(read_only(file)) as connection:
-            content, encoder, complete = connection.execute("SELECT content, encoder, complete FROM about").fetchone()
-            if _is_damaged(connection, file):
+            if not _is_whole(connection, file):
                 return None
+            content, encoder, complete = connection.execute("SELECT content, encoder, complete FROM about").fetchone()
     except (sqlite3.Error, TypeError):
-        return None  # cut off, of another layout, or not an index: it is built anew
+        return None  # damaged, of another layout, or not an index: it is built anew
     return _About(str(content), str(encoder), bool(complete))
+
+
+def _is_whole(connection: sqlite3.Connection, file: Path) -> bool:
+    """Whether no page of an index file is missing or damaged; a millisecond for a megabyte."""
+    (pages,), (page_size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    if file.stat().st_size != pages * page_size:
+        return False
+    return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))

@@ -54,7 +54,7 @@ class PacedRetriever:
 
 
 def _classify(error: BaseException) -> Fault:
+    """A refusal of one request ends that request only; one that every request would meet ends them all."""
     if isinstance(error, R2RError) and error.retryable:
         return Fault("r2r", str(error), retry=True)
-    stop = error if isinstance(error, R2RError) and error.fatal else None  # else only this one search is at fault
-    return Fault("r2r", str(error), retry=False, stop=stop)
+    return Fault("r2r", str(error), retry=False, stop=error if isinstance(error, R2RError) and error.fatal else None)

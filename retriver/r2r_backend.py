@@ -14,8 +14,8 @@ import httpx
 from r2r import R2RClient, R2RException
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from retriver.chunks import Chunk, without_asked
-from retriver.r2r_errors import R2RError, explain, not_drained, not_ingested, not_r2r
+from retriver.chunks import Chunk, path_of, without_asked
+from retriver.r2r_errors import R2RError, explain, not_drained, not_held, not_ingested, not_r2r
 from retriver.r2r_rag import RagAnswer, numbered_answer, rag_task_prompt
 from retriver.r2r_settings import DEFAULT_SEARCH_SETTINGS, checked_search_settings
 from utils.core.console import UserError, remember_secret, with_progress
@@ -53,13 +53,21 @@ class R2RRetriever:
         self,
         base_url: str,
         api_key: str | None,
-        search_settings: Mapping[str, Any] = DEFAULT_SEARCH_SETTINGS,
+        search_settings: Mapping[str, Any] | None = None,
+        corpus: str | None = None,
         custom_client: httpx.Client | None = None,
         first_wait_s: float = 0.5,
     ) -> None:
-        """Check settings and address; nothing is sent yet. `custom_client` replaces the HTTP client."""
+        """Check settings and address; nothing is sent yet.
+
+        Only documents of `corpus` are found, unless it is None or the settings have filters of their own.
+        `custom_client` replaces the HTTP client.
+        """
         remember_secret(api_key)
-        self._search_settings = checked_search_settings(search_settings)
+        wanted = DEFAULT_SEARCH_SETTINGS if search_settings is None else search_settings
+        self._searched_corpus = None if "filters" in wanted else corpus
+        only = {"filters": {"metadata.corpus": {"$eq": corpus}}} if self._searched_corpus else {}
+        self._search_settings = checked_search_settings({**wanted, **only})
         root = _root(base_url)
         self._server = f"R2R at {_without_credentials(root)}"
         self._has_key = bool(api_key)
@@ -79,11 +87,11 @@ class R2RRetriever:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, search_settings: Mapping[str, Any] = DEFAULT_SEARCH_SETTINGS
+        cls, settings: Settings, search_settings: Mapping[str, Any] | None = None, corpus: str | None = None
     ) -> R2RRetriever:
         """The server that R2R_API_BASE names (else one on this machine), with R2R_API_KEY if set."""
         key = settings.r2r_api_key.get_secret_value() if settings.r2r_api_key else None
-        return cls(settings.r2r_api_base or DEFAULT_BASE, key, search_settings)
+        return cls(_base(settings), key, search_settings, corpus)
 
     def search(self, query: str, limit: int) -> list[Passage]:
         """At most `limit` passages, best first; raises R2RError if the server does not answer."""
@@ -94,7 +102,10 @@ class R2RRetriever:
     def _search(self, query: str, limit: int) -> list[Passage]:
         settings = checked_search_settings({**self._search_settings, "limit": limit})
         found = self._call(lambda: self._client.retrieval.search(query, search_settings=settings))
-        return [_passage(result) for result in (found.results.chunk_search_results or [])[:limit]]
+        passages = [_passage(result) for result in (found.results.chunk_search_results or [])[:limit]]
+        if not passages and self._searched_corpus and not any(self._listed(self._searched_corpus)):
+            raise not_held(self._server, self._searched_corpus)
+        return passages
 
     def rag(self, question: str, limit: int, terms: Sequence[str] = (), model: str | None = None) -> RagAnswer:
         """What the server's model answers from at most `limit` passages, explaining `terms` as far as they do.
@@ -222,6 +233,15 @@ class R2RRetriever:
             raise not_r2r(self._server) from error
 
 
+def server_address(settings: Settings) -> str:
+    """Where the server is that `settings` name, without what lets one in; raises UserError if that is no address."""
+    return _without_credentials(_root(_base(settings)))
+
+
+def _base(settings: Settings) -> str:
+    return settings.r2r_api_base or DEFAULT_BASE
+
+
 def _is_conflict(error: R2RError) -> bool:
     return isinstance(error.__cause__, R2RException) and error.__cause__.status_code == 409
 
@@ -249,7 +269,7 @@ def _passage(result: Any) -> Passage:
     title = metadata.get("title")
     # The server itself puts a document's title in front of what it found
     text = result.text.removeprefix(f"Document Title: {title}\n\nText: ")
-    path = metadata.get("path") or title or f"document {result.document_id}"
+    path = metadata.get("path") or path_of([title or f"document {result.document_id}"])
     return Passage(
         passage_id=metadata.get("chunk_id") or str(result.id),
         path=path,

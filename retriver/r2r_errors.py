@@ -75,6 +75,16 @@ def not_drained(server: str, waiting: Sequence[tuple[str, str]], sent: int, limi
     )
 
 
+def not_held(server: str, corpus: str) -> R2RError:
+    """A search limited to documents that were never sent, or under another name."""
+    return R2RError(
+        f"{server}: holds nothing of the corpus '{corpus}'; send it with `python -m retriver.ingest --backend r2r`, "
+        "name another with --docs or --corpus, or search whatever is there with "
+        "--search-settings '{\"filters\": {}}'",
+        fatal=True,
+    )
+
+
 def not_r2r(server: str) -> R2RError:
     """An answer that is not R2R's: another service, a proxy's page, another version."""
     return R2RError(

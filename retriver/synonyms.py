@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from retriver.chunks import Chunk, chunk_folder
+from retriver.chunks import Chunk, chunk_folder, markdown_files
 from retriver.code_blocks import marks_of, program_of, read_markdown
 from retriver.fts import TOKENIZE, any_of
 from retriver.terms import all_words, is_operator_name, question_terms
@@ -69,14 +69,14 @@ class Thesaurus:
 
 
 def thesaurus_files() -> list[Path]:
-    """The files that the thesaurus is made of, beside the manual's."""
-    return [RINGS_FILE, *sorted(GRAPHS_DIR.glob("*.json"))]
+    """The files that the thesaurus is made of."""
+    return [RINGS_FILE, *_graph_files(GRAPHS_DIR), *markdown_files(KNOWLEDGE_DIR)]
 
 
 @cache
 def manual_thesaurus() -> Thesaurus:
     """The thesaurus of our own rings, graphs and manual, whatever folder is searched."""
-    rings = [*read_rings(RINGS_FILE.read_text(encoding="utf-8")), *_graph_rings(GRAPHS_DIR)]
+    rings = [*read_rings(RINGS_FILE.read_text(encoding="utf-8")), *graph_rings(GRAPHS_DIR)]
     return Thesaurus(rings, ways_of_asking(chunk_folder(KNOWLEDGE_DIR)))
 
 
@@ -109,10 +109,14 @@ def _names_of(chunk: Chunk) -> tuple[str, ...]:
     return ()
 
 
-def _graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
+def graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
     """A name of a metadata graph with the synonyms that the graph gives it."""
-    for file in sorted(folder.glob("*.json")):
+    for file in _graph_files(folder):
         yield from _named_synonyms(load_graphs(file))
+
+
+def _graph_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
 
 
 def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:
@@ -120,7 +124,10 @@ def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:
         for part in node:
             yield from _named_synonyms(part)
     elif isinstance(node, dict):
-        if isinstance(node.get("name"), str) and node.get("synonyms"):
-            yield (str(node["name"]).replace("_", " "), *map(str, node["synonyms"]))
+        name, synonyms = node.get("name"), node.get("synonyms")
+        if isinstance(name, str) and isinstance(synonyms, list) and synonyms:
+            # JSON can spell lone surrogates, which SQLite does not take
+            said = (name.replace("_", " "), *map(str, synonyms))
+            yield tuple(word.encode("utf-8", "replace").decode("utf-8") for word in said)
         for part in node.values():
             yield from _named_synonyms(part)

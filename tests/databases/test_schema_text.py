@@ -106,6 +106,7 @@ def test_load_graph_by_name_in_any_case_or_the_only_one(tmp_path):
         (b'[{"name": "G", "version": "V1"}]', "PyDough accepts only 'V2'"),
         (b'[{"name": "G", "version": "V2", "collections": {}}]', "'collections' is not a list"),
         (b"\xff\xfe", "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
     ],
 )
 def test_bad_graph_files_are_told_in_one_line(tmp_path, content, said):

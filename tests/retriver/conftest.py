@@ -98,7 +98,10 @@ class StandInR2R:
         asked = json.loads(request.content)
         words = set(re.findall(r"\w+", asked["query"].lower()))
         results = []
+        corpus = asked["search_settings"].get("filters", {}).get("metadata.corpus", {}).get("$eq")
         for identity, document in self.documents.items():
+            if corpus and document["metadata"].get("corpus") != corpus:
+                continue
             common = len(words & set(re.findall(r"\w+", document["text"].lower())))
             if common:
                 results.append(

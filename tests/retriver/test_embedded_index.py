@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -57,6 +59,13 @@ def test_names_with_underscores(tmp_path: Path) -> None:
     assert index.search("order by", 1)[0].text == "Arranges."  # the name said in two words
     assert index.search("collection", 1)[0].text == "Numbers."  # one word of a name in a heading
     assert index.search("to_df", 5) == []  # the name, not its parts
+
+
+def test_a_long_word_in_a_heading_is_indexed_in_time(tmp_path: Path) -> None:
+    (tmp_path / "m.md").write_text(f"# {'a' * 30_000}\n\ntext\n", encoding="utf-8")
+    begun = time.perf_counter()
+    assert open_index(tmp_path, tmp_path).search("text", 1)
+    assert time.perf_counter() - begun < 2
 
 
 def test_scores_fall_and_the_limit_holds(index: EmbeddedIndex) -> None:
@@ -157,6 +166,34 @@ def test_a_damaged_index_is_built_anew(manual: Path, tmp_path: Path, damage: byt
     assert open_index(manual, tmp_path).search("share", 1)
 
 
+def test_a_damaged_page_or_a_lost_end_is_healed(manual: Path, tmp_path: Path) -> None:
+    def found() -> list[object]:
+        index = open_index(manual, tmp_path)
+        passages = [passage for query in ("share", "records window", "na_pos") for passage in index.search(query, 5)]
+        index.close()
+        return passages
+
+    expected = found()
+    file = index_file(manual, tmp_path)
+    whole = file.read_bytes()
+    page = 4096
+    zeroed = [whole[:at] + bytes(page) + whole[at + page :] for at in range(0, len(whole), page)]
+    cut = [whole[:size] for size in (page // 2, page, 3 * page, len(whole) - page, len(whole) - 100)]
+    for damaged in [*zeroed, *cut, whole[: 3 * page] + bytes(len(whole) - 3 * page)]:
+        file.write_bytes(damaged)
+        assert found() == expected
+        assert file.stat().st_size == len(whole)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_told(manual: Path, tmp_path: Path) -> None:
+    try:
+        folder = manual.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    with pytest.raises(UserError, match="the name is not UTF-8"):
+        open_index(folder, tmp_path / "cache")
+
+
 def test_a_full_disk_or_a_file_in_the_way_is_told(
     manual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,15 +242,3 @@ def test_threads_share_an_index(index: EmbeddedIndex) -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 200
-
-
-@pytest.mark.parametrize("spoil", ["cut", "zeros"])
-def test_a_damaged_index_is_built_again(manual: Path, tmp_path: Path, spoil: str) -> None:
-    open_index(manual, tmp_path).close()
-    file = index_file(manual, tmp_path)
-    whole = file.read_bytes()
-    half = len(whole) // 2
-    file.write_bytes(whole[:half] if spoil == "cut" else whole[:8192] + bytes(len(whole) - 8192))
-    opened = open_index(manual, tmp_path)
-    assert [passage.path.split(" > ")[-1] for passage in opened.search("RANKING", 1)] == ["RANKING"]
-    opened.close()

@@ -50,21 +50,23 @@ def test_a_passing_failure_is_tried_again() -> None:
     assert server.asked == 2
 
 
+def test_a_refused_search_ends_none_of_the_others() -> None:
+    server = _Server(R2RError("query too long (422)"))
+    refused, *others = _searches(server, 8, concurrency=1)
+    assert isinstance(refused, R2RError)
+    assert str(refused) == "query too long (422)"
+    assert [passages[0].passage_id for passages in others] == [str(row) for row in range(1, 8)]  # type: ignore[index]
+
+
+def test_what_every_search_would_meet_ends_them_all() -> None:
+    server = _Server(R2RError("no key (401)", fatal=True))
+    assert {str(error) for error in _searches(server, 8, concurrency=1)} == {"no key (401)"}
+    assert server.asked == 1
+
+
 @pytest.mark.parametrize("make", [lambda: R2RError("slow", retryable=True), lambda: R2RError("no key", fatal=True)])
 def test_what_fails_is_told_in_the_servers_own_words(make: Callable[[], R2RError]) -> None:
     (error,) = _searches(_Server(make(), make()), 1)
     assert isinstance(error, R2RError)
     assert str(error) == str(make())
     assert error.fatal is make().fatal
-
-
-def test_a_search_that_is_refused_stops_no_other_one() -> None:
-    found = _searches(_Server(R2RError("422: too long")), 5, concurrency=1)
-    assert [type(one) for one in found].count(R2RError) == 1
-    assert sum(isinstance(one, list) for one in found) == 4
-
-
-def test_where_none_would_be_answered_all_end() -> None:
-    server = _Server(R2RError("no key", fatal=True))
-    assert [str(one) for one in _searches(server, 5, concurrency=1)] == ["no key"] * 5
-    assert server.asked == 1

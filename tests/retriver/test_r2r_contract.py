@@ -11,8 +11,11 @@ import pytest
 
 from retriver.backend import open_retriever
 from retriver.chunks import Chunk, chunk_folder, chunk_markdown
+from retriver.documentation import quoted_passage
+from retriver.ingest import main as ingest_main
 from retriver.r2r_backend import IngestCounts, R2RRetriever
 from retriver.r2r_errors import R2RError
+from retriver.r2r_settings import parsed_search_settings
 from utils.core.console import UserError
 from utils.core.settings import Settings
 
@@ -92,6 +95,12 @@ def test_documents_that_others_ingested_are_shown_too(r2r_stand_in) -> None:
     assert all(passage.passage_id for passage in found)
 
 
+def test_a_title_of_others_is_one_heading(r2r_stand_in) -> None:
+    r2r_stand_in.documents[uuid4()] = {"text": "x", "metadata": {"title": "a > b.pdf"}, "status": "success"}
+    (passage,) = retriever(r2r_stand_in).search("x", 5)
+    assert quoted_passage(passage).startswith("## a > b.pdf\n\nx")
+
+
 def test_a_second_ingest_does_nothing(r2r_stand_in, chunks: list[Chunk]) -> None:
     server = retriever(r2r_stand_in)
     assert server.ingest(chunks, "manual") == IngestCounts(sent=len(chunks), replaced=0, unchanged=0, removed=0)
@@ -127,6 +136,47 @@ def test_other_documents_and_corpora_are_left_alone(r2r_stand_in) -> None:
         "f.md > B\n\ntwo",
         "foreign",
     ]
+
+
+def test_a_search_is_restricted_to_a_corpus_unless_filters_say_otherwise(r2r_stand_in) -> None:
+    retriever(r2r_stand_in).ingest(chunk_markdown("# A\none", "f.md"), "first")
+    retriever(r2r_stand_in).ingest(chunk_markdown("# A\nanother one", "f.md"), "second")
+
+    def found(**options) -> set[str]:
+        return {passage.text for passage in retriever(r2r_stand_in, **options).search("one", 5)}
+
+    second = parsed_search_settings('{"filters": {"metadata.corpus": {"$eq": "second"}}}')
+    assert found(corpus="first") == {"one"}
+    assert found(search_settings=second) == found(corpus="first", search_settings=second) == {"another one"}
+    everything = parsed_search_settings('{"filters": {}}')
+    assert found() == found(corpus="first", search_settings=everything) == {"one", "another one"}
+
+
+def test_a_corpus_that_is_not_there_is_told(r2r_stand_in) -> None:
+    retriever(r2r_stand_in).ingest(chunk_markdown("# A\none", "f.md"), "first")
+    assert retriever(r2r_stand_in, corpus="first").search("something else", 5) == []
+    with pytest.raises(R2RError, match="holds nothing of the corpus 'second'; send it with") as caught:
+        retriever(r2r_stand_in, corpus="second").search("one", 5)
+    assert caught.value.fatal
+
+
+def test_folders_of_the_same_name_do_not_replace_each_other(
+    r2r_stand_in, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(R2RRetriever, "from_settings", lambda *_: retriever(r2r_stand_in))
+
+    def send(folder: Path, *flags: str) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "f.md").write_text(f"# {folder.resolve().parent.name}\n\ntext\n", encoding="utf-8")
+        assert ingest_main(["--backend", "r2r", "--docs", str(folder), *flags]) == 0
+        return capsys.readouterr().out
+
+    one, two = tmp_path / "one/docs", tmp_path / "two/docs"
+    assert send(one) == send(two) == "R2R: 1 sent, 0 replaced, 0 unchanged, 0 removed\n"
+    assert send(one / "../docs") == "R2R: 0 sent, 0 replaced, 1 unchanged, 0 removed\n"
+    assert len(r2r_stand_in.documents) == 2
+    assert send(one, "--corpus", "mine") == "R2R: 1 sent, 0 replaced, 0 unchanged, 0 removed\n"
+    assert send(two, "--corpus", "mine") == "R2R: 1 sent, 0 replaced, 0 unchanged, 1 removed\n"
 
 
 @pytest.mark.parametrize("status", ["failed", "pending"])

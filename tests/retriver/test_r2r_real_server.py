@@ -43,8 +43,10 @@ def chunks() -> list[Chunk]:
 
 @pytest.fixture(scope="module")
 def retriever(server: RunningServer, chunks: list[Chunk]) -> R2RRetriever:
-    """A retriever whose server holds `chunks`."""
-    filled = R2RRetriever(server.base_url, server.api_key)
+    """A retriever of the corpus `chunks`, whose server also holds another one."""
+    other = chunk_markdown("# Sorting\n\nGive each row its position in a sorted order.", "sorting.md")
+    assert R2RRetriever(server.base_url, server.api_key).ingest(other, "other").sent == 1
+    filled = R2RRetriever(server.base_url, server.api_key, corpus="manual")
     assert filled.ingest(chunks, "manual") == IngestCounts(len(chunks), 0, 0, 0)
     return filled
 
@@ -68,9 +70,14 @@ def test_search_finds_the_section_by_its_meaning(retriever: R2RRetriever, chunks
     assert any("RANKING" in passage.path for passage in found)
 
 
+def test_a_corpus_that_was_never_sent_is_told(server: RunningServer, retriever: R2RRetriever) -> None:
+    with pytest.raises(R2RError, match="holds nothing of the corpus 'never'; send it"):
+        R2RRetriever(server.base_url, server.api_key, corpus="never").search("ranking", 5)
+
+
 def test_hybrid_settings_are_obeyed(retriever: R2RRetriever, server: RunningServer) -> None:
     settings = parsed_search_settings('{"use_hybrid_search": true, "hybrid_settings": {"full_text_weight": 5}}')
-    hybrid = R2RRetriever(server.base_url, server.api_key, settings).search("RELSUM", 5)
+    hybrid = R2RRetriever(server.base_url, server.api_key, settings, corpus="manual").search("RELSUM", 5)
     assert any("RELSUM" in passage.text for passage in hybrid)
     semantic = retriever.search("RELSUM", 5)
     assert [passage.score for passage in hybrid] != [passage.score for passage in semantic]
@@ -85,7 +92,8 @@ def test_changed_chunks_are_replaced_and_vanished_ones_deleted(server: RunningSe
     assert retriever.ingest(first, "fruit") == IngestCounts(2, 0, 0, 0)
     edited = chunk_markdown("# Apples\n\nApples may be yellow.", "fruit.md")
     assert retriever.ingest(edited, "fruit") == IngestCounts(0, 1, 0, 1)
-    texts = {passage.path: passage.text for passage in retriever.search("apples and pears", 50)}
+    everything = R2RRetriever(server.base_url, server.api_key)
+    texts = {passage.path: passage.text for passage in everything.search("apples and pears", 50)}
     assert texts["fruit.md > Apples"] == "Apples may be yellow."
     assert "fruit.md > Pears" not in texts
     assert len(texts) > 10  # the other corpus is untouched
@@ -137,13 +145,13 @@ def test_the_commands_work_and_print_no_secret(server: RunningServer, retriever:
     settings = {"R2R_API_BASE": server.base_url, "R2R_API_KEY": server.api_key or ""}
     ingest = run_module("retriver.ingest", "--backend", "r2r", "--docs", str(tmp_path / "notes"), **settings)
     assert ingest.stdout == "R2R: 1 sent, 0 replaced, 0 unchanged, 0 removed\n"
-    search = run_module("retriver.search", "how long does cheddar mature", "-k", "1", "--backend", "r2r", **settings)
-    assert json.loads(search.stdout)["path"] == "cheese.md > Cheese"
+    found = ["--backend", "r2r", "--docs", str(tmp_path / "notes")]
+    search = run_module("retriver.search", "how long does a year take", "-k", "5", *found, **settings)
+    assert json.loads(search.stdout)["path"] == "cheese.md > Cheese"  # one line
     wrong = run_module("retriver.search", "x", "--backend", "r2r", **settings | {"R2R_API_KEY": "pk_a.sk_bcdefgh"})
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     told = "".join(done.stdout + done.stderr for done in (ingest, search, wrong))
     assert not [secret for secret in [*secrets_of(server), "sk_bcdefgh"] if secret in told]
-    retriever.ingest([], "notes")
 
 
 def test_a_second_start_says_that_it_runs(server: RunningServer) -> None:

@@ -41,6 +41,12 @@ def test_every_term_gets_the_passage_that_explains_it(index: EmbeddedIndex) -> N
     assert chosen[0] == "TOP_K"  # it covers two
 
 
+def test_a_heading_with_the_sign_between_headings_stays_whole(tmp_path: Path) -> None:
+    (tmp_path / "f.md").write_text("# Conditions\n\n## When a > b\n\ntext\n", encoding="utf-8")
+    (passage,) = open_index(tmp_path, tmp_path / "cache").search("text", 1)
+    assert quoted_passage(passage).startswith("## When a > b\n\ntext")
+
+
 def test_with_little_room_as_many_terms_as_possible_are_covered(index: EmbeddedIndex) -> None:
     assert headings(passages_for_terms(index, ["WHERE", "==", "ORDER_BY"], limit=1)) == ["WHERE"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retriver.chunks import chunk_markdown
+from retriver.embedded import EmbeddedIndex, open_index
+from retriver.fts import any_of
+from retriver.index import index_file, read_only
 from retriver.synonyms import (
     MOST_NAMES,
     MOST_WORDS,
     RINGS_FILE,
     Thesaurus,
-    _graph_rings,
+    graph_rings,
     manual_thesaurus,
     read_rings,
     ways_of_asking,
@@ -107,11 +111,43 @@ def test_the_graphs_synonyms_count_too() -> None:
     assert "investors" in manual_thesaurus().others("customers")
 
 
-def test_a_synonym_with_a_quote_is_one(tmp_path: Path) -> None:
-    assert Thesaurus([("floppy", '5" disk')], []).others("a floppy, please") == ["floppy", '5" disk']
+def graph_with(folder: Path, *collections: dict[str, object]) -> Path:
+    """`folder` with a graph in it that has these collections."""
+    graph = {"name": "G", "version": "V2", "collections": collections, "relationships": []}
+    (folder / "g.json").write_text(json.dumps([graph]), encoding="utf-8")
+    return folder
 
 
 def test_a_graph_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text("{")
     with pytest.raises(UserError, match=r"mine\.json:1: not JSON"):
-        list(_graph_rings(tmp_path))
+        list(graph_rings(tmp_path))
+
+
+def test_only_lists_of_synonyms_count(tmp_path: Path) -> None:
+    named = [{"name": "a_b", "synonyms": ["c", 5]}, {"name": "d", "synonyms": "ef"}, {"name": "g", "synonyms": None}]
+    assert list(graph_rings(graph_with(tmp_path, *named))) == [("a b", "c", "5")]
+
+
+@pytest.fixture(scope="module")
+def keyword_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    (folder / "c.md").write_text(COOKBOOK, encoding="utf-8")
+    open_index(folder, folder).close()
+    return index_file(folder, folder)
+
+
+@pytest.mark.parametrize("synonym", ['19" rack', '"', "a\0b", "\ud800", "NOT", "*"])
+def test_a_synonym_of_any_text_can_be_searched_for(keyword_index: Path, tmp_path: Path, synonym: str) -> None:
+    graphs = graph_with(tmp_path, {"name": "shelf", "synonyms": [synonym, "deciles"]})
+    index = EmbeddedIndex(keyword_index, "keywords", None, Thesaurus(graph_rings(graphs), []))
+    assert index.search("shelf", 1)[0].path.endswith("Ten equal groups")
+    index.close()
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(), min_size=1))
+def test_any_words_are_an_expression(keyword_index: Path, words: list[str]) -> None:
+    connection = read_only(keyword_index)
+    connection.execute("SELECT count(*) FROM matched WHERE matched MATCH ?", (any_of(words),)).fetchone()
+    connection.close()

@@ -22,6 +22,8 @@ def load_graphs(path: Path) -> list[Graph]:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: not JSON ({error.msg}); expected PyDough V2 graphs") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deeply to be read; expected PyDough V2 graphs") from error
     if not isinstance(graphs, list) or not graphs or not all(isinstance(graph, dict) for graph in graphs):
         raise UserError(f"{path}: expected a JSON list of graphs, as PyDough V2 metadata is written")
     for graph in graphs:
