@@ -107,7 +107,7 @@ def run_publish(args: argparse.Namespace, folder: Path, settings: Settings, work
 
 def _upload(destination: str, folder: Path, settings: Settings, work: WorkDir) -> None:
     try:
-        done = publish(folder, destination, settings.gcp_project)
+        done = publish(folder, destination, settings.gcp_project, work.cache / "uploads")
     except ConnectionError as error:
         raise Interrupted(f"upload: {error}; what is there stays, and the rest is sent when run again") from error
     record = UploadRecord(version=done.version, folder=done.folder, files=done.files, uploaded_at=_now())
