@@ -3,7 +3,7 @@
 `make bench-release` writes benchmarks/results/release.json. Every way runs as a process of its own on the same
 generated rows; memory is the proportional share (PSS) of it and its children, sampled, at its highest.
 
-- rows_per_s, peak_mb_1m: `merge_schema_data.py`, which finds near duplicates and leaks, too; peak_mb_by_rows shows growth.
+- rows_per_s, peak_mb_1m: `merge_schema_data.py`, which finds near duplicates and leaks, too; peak_mb_by_rows: growth.
 - naive_*: pandas reads all rows, joins the questions, drops equal ones, splits and writes; datasets_*: the same with
   Hugging Face datasets. Neither looks for near duplicates, checks a contract or a split.
 - report_open_s: Chromium opens the report of 20,000 rows; report_search_s: until a search of them has its count.

@@ -100,6 +100,12 @@ def test_libraries_are_quiet_and_rooms_are_not():
     assert "told" in done.stderr and "noise" not in done.stderr
 
 
+SECRET_PARAMETERS = (
+    *("key", "KEY", "api_key", "api-key", "apikey", "token", "access_token", "refresh_token", "id_token"),
+    *("upload_id", "X-Goog-Signature", "X-Goog-Credential"),
+)
+
+
 @given(secrets, surroundings, surroundings)
 def test_a_known_secret_survives_nowhere(secret, before, after):
     remember_secret(secret)
@@ -112,10 +118,15 @@ def test_what_looks_like_a_google_key_survives_nowhere(rest, before, after):
     assert "AIza" + rest not in mask_secrets(before + "AIza" + rest + after)
 
 
-@given(st.sampled_from(["key", "KEY", "api_key", "api-key", "apikey", "token"]), secrets, st.sampled_from(["", "&b=1"]))
+@given(st.sampled_from(SECRET_PARAMETERS), secrets, st.sampled_from(["", "&b=1"]))
 def test_a_key_in_a_url_survives_not(name, secret, rest):
     masked = mask_secrets(f"GET https://host/v1/models?alt=sse&{name}={secret}{rest} failed")
     assert masked == f"GET https://host/v1/models?alt=sse&{name}=***{rest} failed"
+
+
+@given(st.text(safe_letters + "-_.", min_size=20, max_size=40))
+def test_an_access_token_survives_not(rest):
+    assert f"ya29.{rest}" not in mask_secrets(f"refused ya29.{rest} (expired)")
 
 
 @given(secrets)

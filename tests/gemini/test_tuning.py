@@ -1,26 +1,21 @@
-"""Tuning jobs through the real SDK against a server on this machine, and the flags that ask for them."""
+"""Tuning jobs through the real SDK against a server on this machine."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
+import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from google.genai import types
 
-from tests.gemini.support import WITH_KEY, WITH_VERTEX
+from tests.gemini.support import WITH_VERTEX
 from tests.loopback.faults import Fault
 from tests.loopback.gemini_server import LoopbackGemini
-from utils.core.arguments import CommandLine
 from utils.core.console import Interrupted, UserError
-from utils.core.jsonl import read_json_lines, write_jsonl
-from utils.core.paths import WorkDir
-from utils.core.settings import Settings
-from utils.dataset.publish_arguments import UploadRecord, add_publish_arguments, run_publish
+from utils.core.paths import PROJECT_ROOT
 from utils.gemini.client import make_client
 from utils.gemini.tuning import ADAPTER_SIZES, TuningReport, TuningRequest, job_report, report_of, request_json, submit
 
@@ -45,8 +40,12 @@ def on(server: LoopbackGemini, work: Any) -> Any:
     return asyncio.run(run())
 
 
-def submitted(server: LoopbackGemini, request: TuningRequest = FULL, known: tuple[str, ...] = ()) -> str:
-    return on(server, lambda client: submit(client, request, known, backoff_s=0.01))
+def sent(server: LoopbackGemini, request: TuningRequest = FULL, mark: str = "") -> tuple[str, bool]:
+    return on(server, lambda client: submit(client, request, request.display_name(mark), backoff_s=0.01))
+
+
+def submitted(server: LoopbackGemini, request: TuningRequest = FULL) -> str:
+    return sent(server, request)[0]
 
 
 def reported(server: LoopbackGemini, name: str) -> TuningReport:
@@ -56,25 +55,27 @@ def reported(server: LoopbackGemini, name: str) -> TuningReport:
 @pytest.mark.parametrize("request_", [PLAIN, FULL])
 def test_what_is_printed_is_what_the_sdk_posts(server: LoopbackGemini, request_: TuningRequest) -> None:
     name = submitted(server, request_)
-    assert server.tuning.bodies == [request_json(request_)]
+    assert server.tuning.bodies == [request_json(request_, request_.display_name())]
     assert name == server.tuning.jobs[0]["name"]
     assert name.startswith("projects/shop/locations/europe-west4/tuningJobs/")
 
 
 def test_hyperparameters_are_named_as_the_service_names_them() -> None:
-    assert request_json(FULL)["supervisedTuningSpec"] == {
+    assert request_json(FULL, "x")["supervisedTuningSpec"] == {
         "trainingDatasetUri": "gs://shop/v1/train.jsonl",
         "validationDatasetUri": "gs://shop/v1/validation.jsonl",
         "hyperParameters": {"epochCount": 3, "learningRateMultiplier": 0.5, "adapterSize": "ADAPTER_SIZE_FOUR"},
     }
-    assert request_json(PLAIN)["supervisedTuningSpec"] == {"trainingDatasetUri": "gs://shop/v1/train.jsonl"}
+    assert request_json(PLAIN, "x")["supervisedTuningSpec"] == {"trainingDatasetUri": "gs://shop/v1/train.jsonl"}
     assert {size.value for size in ADAPTER_SIZES.values()} == {
         size.value for size in types.AdapterSize if size != types.AdapterSize.ADAPTER_SIZE_UNSPECIFIED
     }
     assert PLAIN.key != FULL.key
 
 
-@pytest.mark.parametrize("fault", [Fault("rate_limit"), Fault("status", status=503), Fault("drop"), Fault("html")])
+@pytest.mark.parametrize(
+    "fault", [Fault("rate_limit"), Fault("status", status=503), Fault("drop"), Fault("html"), Fault("empty")]
+)
 def test_what_may_pass_is_tried_again(server: LoopbackGemini, fault: Fault) -> None:
     server.tuning.faults.extend([Fault("none"), fault, Fault("none"), fault])  # each list answers, each creation fails
     submitted(server)
@@ -84,15 +85,18 @@ def test_what_may_pass_is_tried_again(server: LoopbackGemini, fault: Fault) -> N
 
 def test_a_lost_answer_does_not_become_a_second_job(server: LoopbackGemini) -> None:
     server.tuning.faults.extend([Fault("none"), Fault("cut")])
-    name = submitted(server)
-    assert [job["name"] for job in server.tuning.jobs] == [name]
+    name, existed = sent(server)
+    assert ([job["name"] for job in server.tuning.jobs], existed) == ([name], False)
     assert server.tuning.calls == ["list", "create", "list"]
 
 
-def test_a_job_known_already_is_not_taken_for_ours(server: LoopbackGemini) -> None:
-    first = submitted(server)
-    assert submitted(server) == first  # as after a run killed before it wrote the name down
-    assert submitted(server, known=(first,)) != first
+def test_a_job_of_this_name_is_taken_and_one_of_another_is_not(server: LoopbackGemini) -> None:
+    first, existed = sent(server)
+    assert not existed
+    assert sent(server) == (first, True)
+    second, existed = sent(server, mark="again")
+    assert (second != first, existed) == (True, False)
+    assert sent(server, mark="again") == (second, True)
     assert len(server.tuning.jobs) == 2
 
 
@@ -109,7 +113,7 @@ def test_a_wait_that_the_service_asks_for_is_kept(server: LoopbackGemini) -> Non
 
     async def timed(client: Any) -> None:
         began = asyncio.get_running_loop().time()
-        await submit(client, FULL, backoff_s=0.01)
+        await submit(client, FULL, FULL.display_name(), backoff_s=0.01)
         loop_time.append(asyncio.get_running_loop().time() - began)
 
     on(server, timed)
@@ -180,95 +184,21 @@ def test_a_job_that_failed_and_one_that_is_gone(server: LoopbackGemini) -> None:
     assert (gone.state, gone.ended) == ("NOT_FOUND", True)
 
 
-# the flags
+def test_a_job_whose_name_was_never_heard_is_looked_for(server: LoopbackGemini) -> None:
+    def looked_for() -> TuningReport:
+        return on(server, lambda client: job_report(client, None, FULL.display_name(), backoff_s=0.01))
+
+    assert (looked_for().state, looked_for().ended) == ("NOT_SUBMITTED", True)
+    name = submitted(server)
+    assert (looked_for().name, looked_for().state) == (name, "PENDING")
 
 
-def version(tmp_path: Path, train: int = 120, validation: int = 12) -> Path:
-    folder = tmp_path / "sft" / "v1"
-    folder.mkdir(parents=True)
-    files = {"train.jsonl": {"rows": train}, "validation.jsonl": {"rows": validation}}
-    (folder / "manifest.json").write_text(json.dumps({"version": "v1", "files": files}))
-    return folder
-
-
-def uploaded(tmp_path: Path) -> WorkDir:
-    uris = {name: f"gs://shop/v1/{name}" for name in ("train.jsonl", "validation.jsonl", "manifest.json")}
-    write_jsonl(
-        tmp_path / "uploads.jsonl", [UploadRecord(version="v1", folder="gs://shop/v1", files=uris, uploaded_at="2026")]
+def test_no_warning_of_the_sdk_reaches_the_user(server: LoopbackGemini) -> None:
+    code = (  # in a process of its own: the SDK warns once
+        "import sys; from types import SimpleNamespace; from tests.gemini.test_tuning import sent;"
+        "print(sent(SimpleNamespace(base_url=sys.argv[1]))[1])"
     )
-    return WorkDir(tmp_path)
-
-
-def parsed(*flags: str) -> argparse.Namespace:
-    parser = CommandLine()
-    parser.add_argument("--force", action="store_true")
-    add_publish_arguments(parser)
-    return parser.parse_args(flags)
-
-
-def test_tune_prints_a_request_and_asks_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ("--tune", "--epochs", "3", "--learning-rate-multiplier", "0.5", "--adapter-size", "4")
-    run_publish(parsed(*flags), version(tmp_path), Settings(), uploaded(tmp_path))
-    head, _, body = capsys.readouterr().out.partition("\n")
-    assert "POST projects/PROJECT/locations/LOCATION/tuningJobs" in head
-    assert json.loads(body) == request_json(FULL)
-    assert not (tmp_path / "tuning_jobs.jsonl").exists()
-
-
-def test_submitted_once_remembered_and_reported(
-    tmp_path: Path, server: LoopbackGemini, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, work = version(tmp_path), uploaded(tmp_path)
-    flags = ("--tune", "--submit", "--vertex-url", server.base_url)
-    run_publish(parsed(*flags), folder, WITH_VERTEX, work)
-    run_publish(parsed(*flags), folder, WITH_VERTEX, work)
-    assert "submitted already" in capsys.readouterr().out
-    assert len(server.tuning.jobs) == 1
-    run_publish(parsed(*flags, "--epochs", "2"), folder, WITH_VERTEX, work)  # another request
-    run_publish(parsed(*flags, "--force"), folder, WITH_VERTEX, work)
-    assert len(server.tuning.jobs) == 3
-    records = [record for _number, record in read_json_lines(tmp_path / "tuning_jobs.jsonl")]
-    assert [record["job"] for record in records] == [job["name"] for job in server.tuning.jobs]
-    assert records[1]["hyperparameters"] == {"epochCount": 2}
-    assert (records[0]["version"], records[0]["rows"]) == ("v1", 120)
-    server.tuning.end(0, "SUCCEEDED", tuningDataStats=STATS)
-    server.tuning.end(1, "FAILED", error={"code": 3, "message": "bad data"})
-    capsys.readouterr()
-    run_publish(parsed("--tune-status", "--vertex-url", server.base_url), folder, WITH_VERTEX, work)
-    told = capsys.readouterr()
-    assert "SUCCEEDED, version v1" in told.out
-    assert "total_truncated_example_count: 2" in told.out
-    assert "error: bad data" in told.out
-    assert "PENDING (not ended)" in told.out
-    assert told.err.count("warning: ") == 2
-
-
-def test_an_empty_validation_file_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_publish(parsed("--tune"), version(tmp_path, validation=0), WITH_VERTEX, uploaded(tmp_path))
-    told = capsys.readouterr().out
-    assert "POST projects/shop/locations/europe-west4/tuningJobs" in told
-    assert "validationDatasetUri" not in told
-
-
-@pytest.mark.parametrize(
-    ("flags", "settings", "told"),
-    [
-        (["--submit"], WITH_VERTEX, "--submit: needs --tune"),
-        (["--epochs", "2"], WITH_VERTEX, "--epochs: needs --tune"),
-        (["--learning-rate-multiplier", "2"], WITH_VERTEX, "--learning-rate-multiplier: needs --tune"),
-        (["--adapter-size", "4"], WITH_VERTEX, "--adapter-size: needs --tune"),
-        (["--upload", "shop"], WITH_VERTEX, "expected gs://bucket/folder"),
-        (["--tune", "--submit"], WITH_KEY, "--submit: tuning is done by Vertex AI only"),
-        (["--tune-status"], WITH_KEY, "--tune-status: tuning is done by Vertex AI only"),
-        (["--tune"], WITH_VERTEX, "version v1 is not uploaded yet"),
-        (["--tune-status"], WITH_VERTEX, "holds no tuning job"),
-    ],
-)
-def test_flags_that_do_not_go_together(tmp_path: Path, flags: list[str], settings: Settings, told: str) -> None:
-    with pytest.raises(UserError, match=told):
-        run_publish(parsed(*flags), version(tmp_path), settings, WorkDir(tmp_path))
-
-
-def test_a_version_without_training_lines_is_not_tuned_on(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has no training line"):
-        run_publish(parsed("--tune"), version(tmp_path, train=0), WITH_VERTEX, uploaded(tmp_path))
+    told = subprocess.run(
+        [sys.executable, "-c", code, server.base_url], cwd=PROJECT_ROOT, capture_output=True, text=True
+    )
+    assert (told.stdout.strip(), told.stderr) == ("False", "")

@@ -227,7 +227,7 @@ class LoopbackGemini:
         elif VertexBatches.serves(path):
             call, response = await self._vertex_batches.handle(request)
         elif VertexTuning.serves(path):
-            return self.tuning.handle(request)
+            return await self.tuning.handle(request)
         else:
             return error_response(404, "NOT_FOUND", f"{path} is not found.")
         self.batch_calls[call] += 1

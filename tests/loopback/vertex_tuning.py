@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +23,8 @@ _HYPERPARAMETERS = {"epochCount", "learningRateMultiplier", "adapterSize"}
 class VertexTuning:
     """The jobs, oldest first, as the service would tell them; `bodies` are what was posted, refused ones included.
 
-    `faults` are used up one a request. Of a job that is created, "cut" loses the answer, not the job.
+    `faults` are used up one a request. Of a job that is created, "cut" loses the answer, not the job, and "slow" delays the answer
+    only.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -40,7 +42,7 @@ class VertexTuning:
         """Have job `number` end in `state`, such as "SUCCEEDED"; `fields` are more of its resource."""
         self.jobs[number].update(state=f"JOB_STATE_{state}", endTime=self._now(), **fields)
 
-    def handle(self, request: HttpRequest) -> HttpResponse:
+    async def handle(self, request: HttpRequest) -> HttpResponse:
         found = _JOBS.match(request.path)
         assert found is not None
         call = "create" if request.method == "POST" else "get" if found["id"] else "list"
@@ -51,6 +53,7 @@ class VertexTuning:
         if (faulted := fault_response(fault)) is not None:
             return faulted
         response = self._answer(call, request, found["parent"])
+        await asyncio.sleep(fault.seconds if fault.kind == "slow" else 0)
         return HttpResponse(response.code, response.content, cut=True) if fault.kind == "cut" else response
 
     def _answer(self, call: str, request: HttpRequest, parent: str) -> HttpResponse:

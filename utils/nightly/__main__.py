@@ -16,8 +16,8 @@ from pathlib import Path
 
 from utils.core.arguments import CommandLine
 from utils.core.console import ExitCode, Interrupted, log_to_file, mask_secrets, run_script
+from utils.core.locks import hold_lock
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
-from utils.core.run_lock import hold_lock
 from utils.core.settings import load_settings
 from utils.dataset.manifest import read_manifest
 from utils.gemini.spending import spent_by_model

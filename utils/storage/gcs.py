@@ -9,18 +9,22 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Event
 from urllib.parse import urlsplit
 
 import requests
 from google.api_core.exceptions import ClientError, GoogleAPIError
+from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from utils.core.console import UserError, mask_secrets
 
 CHUNK_BYTES = 8 * 1024 * 1024  # what is sent again after a fault
 TIMEOUT_S = 120
+_LONGEST_WAIT_S = 15.0
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]+")
 
 
@@ -75,20 +79,31 @@ def faults_told(uri: str) -> Iterator[None]:
         yield
     except GoogleAuthError as error:
         if error.retryable:
-            raise ConnectionError(f"{uri}: {_one_line(error)}") from error
+            raise ConnectionError(f"{uri}: {one_line(error)}") from error
         raise UserError(
-            f"{uri}: no usable Google credentials ({_one_line(error)}); run `gcloud auth application-default login`"
+            f"{uri}: no usable Google credentials ({one_line(error)}); run `gcloud auth application-default login`"
         ) from error
     except ClientError as error:
         raise UserError(
-            f"{uri}: {_one_line(error)}; check that the bucket exists and that your account may read and write it"
+            f"{uri}: {one_line(error)}; check that the bucket exists and that your account may read and write it"
         ) from error
     except (GoogleAPIError, requests.RequestException) as error:
-        raise ConnectionError(f"{uri}: {_one_line(error)}") from error
+        raise ConnectionError(f"{uri}: {one_line(error)}") from error
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error's text on one line, secrets masked, cut to a readable length."""
     return mask_secrets(" ".join(str(error).split()))[:300]
+
+
+def patient_retry(seconds: float, stop: Event) -> Retry:
+    """Retry what may pass for so long, or until `stop` is set."""
+    may_pass = DEFAULT_RETRY._predicate  # the client has no public name for what it retries
+    return (
+        DEFAULT_RETRY.with_predicate(lambda error: not stop.is_set() and may_pass(error))
+        .with_timeout(seconds)
+        .with_delay(initial=min(1.0, seconds / 10), maximum=_LONGEST_WAIT_S)
+    )
 
 
 def storage_client(project: str | None) -> storage.Client:

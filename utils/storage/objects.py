@@ -16,8 +16,8 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from utils.core.console import UserError, mask_secrets
-from utils.storage.gcs import bucket_and_name
+from utils.core.console import UserError
+from utils.storage.gcs import bucket_and_name, one_line
 
 _CHUNK_BYTES = 8 * 1024 * 1024
 _TIMEOUT_S = 60
@@ -38,9 +38,9 @@ def open_object(uri: str) -> Iterator[BinaryIO]:
         reader = blob.open("rb", chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S, retry=retry)
         yield cast(BinaryIO, io.BufferedReader(reader, _CHUNK_BYTES))
     except (GoogleAPIError, GoogleAuthError, requests.RequestException) as error:
-        reason = mask_secrets(" ".join(str(error).split()))[:300]
         raise UserError(
-            f"{uri}: cannot be read ({reason}); check the name, your network, and that your account may read the bucket"
+            f"{uri}: cannot be read ({one_line(error)}); check the name, your network, and that your account may read "
+            "the bucket"
         ) from error
 
 

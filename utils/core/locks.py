@@ -1,8 +1,11 @@
-"""One run at a time on a work folder, for those that ask for it with --lock."""
+"""One run at a time where two would spoil each other's work."""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +13,27 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from utils.core.console import Interrupted, command_line
 
+_LOG = logging.getLogger("pipeline")
 _held: list[BaseFileLock] = []  # until this process ends, however it ends: the system lets go of them
+
+
+@contextmanager
+def only_run(lock_file: Path, doing: str) -> Iterator[None]:
+    """Keep out other processes and threads that name the same file, until the block ends or this process does.
+
+    Who has to wait says so in a log line that begins with `doing`.
+    """
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _LOG.info("%s: another run is at it (%s); waiting until it ends", doing, lock_file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def hold_lock(work_root: Path) -> None:

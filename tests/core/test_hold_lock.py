@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from utils.core import run_lock
+from utils.core import locks
 from utils.core.console import Interrupted
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from utils.core.run_lock import hold_lock
+from utils.core.locks import hold_lock
 hold_lock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
@@ -20,8 +20,8 @@ time.sleep(60)
 
 
 def _release_own() -> None:
-    while run_lock._held:
-        run_lock._held.pop().release()
+    while locks._held:
+        locks._held.pop().release()
 
 
 def test_a_second_run_is_told_who_is_at_work_and_a_kill_frees_the_folder(tmp_path: Path) -> None:
@@ -30,15 +30,15 @@ def test_a_second_run_is_told_who_is_at_work_and_a_kill_frees_the_folder(tmp_pat
     try:
         assert holder.stdout and holder.stdout.readline() == "held\n"
         with pytest.raises(Interrupted, match=rf"another run is at work in .*new \(process {holder.pid}, since 20"):
-            run_lock.hold_lock(root)
+            locks.hold_lock(root)
     finally:
         holder.kill()
         holder.wait()
-    run_lock.hold_lock(root)
+    locks.hold_lock(root)
     _release_own()
 
 
 def test_two_folders_do_not_disturb_each_other(tmp_path: Path) -> None:
-    run_lock.hold_lock(tmp_path / "one")
-    run_lock.hold_lock(tmp_path / "other")
+    locks.hold_lock(tmp_path / "one")
+    locks.hold_lock(tmp_path / "other")
     _release_own()
