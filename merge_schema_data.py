@@ -17,8 +17,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pandas as pd
-
 from utils.core.arguments import CommandLine, add_run_arguments, work_dir_of
 from utils.core.console import ExitCode, UserError, run_script
 from utils.core.freshness import stale_reason
@@ -89,8 +87,7 @@ def main(argv: list[str] | None = None) -> int:
         with new_version(folder) as staging:
             assemble(staging, plan, work)
         done = "written"
-    databases_written = read_manifest(folder)["databases"]
-    print(pd.DataFrame(databases_written).T.to_string() if databases_written else "no rows written")
+    _print_databases(read_manifest(folder)["databases"])
     outcomes = _told(folder)
     print_counts(f"stage 4: {folder} {done}", outcomes)
     if (bucket := app_settings.gcs_bucket) and not args.upload:
@@ -105,6 +102,12 @@ def main(argv: list[str] | None = None) -> int:
         run_publish(args, folder, app_settings, work)
         remove_older_versions(work.sft, args.keep)
     return code
+
+
+def _print_databases(written: dict[str, dict[str, int]]) -> None:
+    import pandas as pd  # 50 MB that writing the set needs not
+
+    print(pd.DataFrame(written).T.to_string() if written else "no rows written")
 
 
 def _told(folder: Path) -> Counter[str]:

@@ -15,7 +15,8 @@ from utils.core.jsonl import write_jsonl
 from utils.core.paths import QUESTIONS_DIR
 from utils.core.questions import normal_question, read_questions
 from utils.dataset.decontaminate import Contamination
-from utils.dataset.similarity import NearFinder, jaccard, shingles, signature
+from utils.dataset.near_finder import NearFinder, signature
+from utils.dataset.similarity import jaccard, shingles
 from utils.dataset.sql_form import sql_form, sql_outline
 
 FILES = [QUESTIONS_DIR / "broker.csv", QUESTIONS_DIR / "tpch.csv"]

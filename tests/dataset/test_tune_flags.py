@@ -22,7 +22,8 @@ from utils.core.console import UserError
 from utils.core.jsonl import write_jsonl
 from utils.core.paths import PROJECT_ROOT, WorkDir
 from utils.core.settings import Settings
-from utils.dataset.publish_arguments import UploadRecord, add_publish_arguments, run_publish
+from utils.dataset.publish_arguments import add_publish_arguments, run_publish
+from utils.dataset.publishing import UploadRecord
 from utils.gemini.tuning import TuningRequest, request_json
 from utils.gemini.tuning_jobs import TuningJobs, TuningRecord
 

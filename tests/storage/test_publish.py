@@ -16,7 +16,7 @@ from tests.loopback.storage_proxy import StorageFault, StorageProxy
 from tests.storage.support import LARGE, Bucket, make_version
 from utils.core.console import UserError
 from utils.core.paths import PROJECT_ROOT
-from utils.storage.gcs import bucket_and_name
+from utils.storage.addresses import bucket_and_name
 from utils.storage.publish import Published, publish
 
 CHUNK = 8 * 1024 * 1024

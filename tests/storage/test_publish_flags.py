@@ -14,7 +14,7 @@ from utils.core.console import Interrupted, UserError
 from utils.core.jsonl import read_json_lines
 from utils.core.paths import WorkDir
 from utils.core.settings import Settings
-from utils.dataset import publish_arguments
+from utils.dataset import publishing
 from utils.dataset.publish_arguments import add_publish_arguments, run_publish
 
 
@@ -86,7 +86,7 @@ def test_a_service_that_is_down_can_be_tried_again(tmp_path: Path, monkeypatch: 
     def down(*_: object) -> None:
         raise ConnectionError("gs://shop/v1: 503")
 
-    monkeypatch.setattr(publish_arguments, "publish", down)  # two minutes of retries are tested in test_publish.py
+    monkeypatch.setattr(publishing, "publish", down)  # two minutes of retries are tested in test_publish.py
     with pytest.raises(Interrupted, match="gs://shop/v1: 503; what is there stays"):
         run_publish(parsed("--upload", "gs://shop"), tmp_path, Settings(), WorkDir(tmp_path))
     assert not (tmp_path / "uploads.jsonl").exists()

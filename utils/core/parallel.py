@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ def map_batches(
         return
     count = workers or os.cpu_count() or 1
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_module_of(work)])  # loaded once, its memory shared
     with ProcessPoolExecutor(count, context, initializer=_hold, initargs=(work,)) as pool:
         waiting: deque[Future[Result]] = deque()
         for batch in _batches(chain(first, stream)):
@@ -39,6 +41,10 @@ def map_batches(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _module_of(work: Callable[..., Any]) -> str:
+    return str((work.func if isinstance(work, partial) else work).__module__)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

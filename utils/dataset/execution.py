@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from utils.core.console import UserError, with_progress
 from utils.core.jsonl import numbered_lines, read_records_or_errors
@@ -21,9 +21,11 @@ from utils.dataset.release import WrittenRow
 from utils.dataset.rendering import program_of
 from utils.programs.sandbox import DEFAULT_LIMIT_S
 from utils.programs.walls import DEFAULT_MEMORY_MB
-from utils.proof.runner import Prover
 from utils.proof.settings import ProofSettings
 from utils.proof.tasks import ProofTask
+
+if TYPE_CHECKING:
+    from utils.proof.runner import Prover
 
 Key = TypeVar("Key")
 _AT_ONCE = 64  # programs under way
@@ -46,6 +48,8 @@ class Execution:
 
     def prover(self) -> Prover:
         """A prover that keeps nothing, and knows nothing of earlier proofs."""
+        from utils.proof.runner import Prover  # loads what a run that proves nothing needs not, 50 MB
+
         return Prover(self.workers, self.limit_s, self.memory_mb)
 
     def state(self) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from pathlib import Path
 from utils.core.arguments import not_negative, positive_int, positive_number
 from utils.core.paths import WorkDir
 from utils.core.settings import Settings
+from utils.gemini.calls import DEFAULT_MODEL
 from utils.gemini.engine import GeminiEngine, open_engine
 from utils.gemini.prices import Prices
-
-DEFAULT_MODEL = "gemini-2.5-flash"
 
 
 def add_gemini_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,8 @@ from google.genai.errors import ClientError
 
 from utils.gemini.calls import GeminiCall
 from utils.gemini.outcomes import request_config, request_contents, request_json
-from utils.storage.gcs import bucket_and_name, read_lines_under, upload_file
+from utils.storage.addresses import bucket_and_name
+from utils.storage.gcs import read_lines_under, upload_file
 
 MOST_INLINE_BYTES = 18_000_000  # the Developer API takes less than 20 MB in one request
 MOST_FILE_BYTES = 100_000_000  # it takes 2 GB, Vertex AI 1 GB; results are read back whole, so less is kept

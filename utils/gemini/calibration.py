@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from utils.gemini.calls import GeminiCall
-from utils.gemini.ledger import CALLS, PROMPTS, open_database
+from utils.gemini.ledger_tables import CALLS, PROMPTS, open_database
 from utils.gemini.tokens import most_prompt_tokens
 
 FEWEST = 20  # prompts that say something

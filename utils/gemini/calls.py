@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from utils.core.fingerprint import fingerprint
 
+DEFAULT_MODEL = "gemini-2.5-flash"
 MOST_OUTPUT_TOKENS = 65_536  # what the service allows where a call names no limit
 Role = Literal["user", "model"]
 ReplyStatus = Literal[

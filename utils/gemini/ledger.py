@@ -21,20 +21,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 from google.genai import types
 from pydantic_core import PydanticSerializationError
 from sqlalchemy import (
-    URL,
-    Column,
     Connection,
-    Engine,
     Executable,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
     bindparam,
-    create_engine,
-    event,
     func,
     select,
 )
@@ -46,62 +35,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from utils.core.console import UserError, mask_known_secrets
 from utils.core.jsonl import whole_characters
 from utils.gemini.calls import GeminiCall, Reply
+from utils.gemini.ledger_tables import CALLS, INDEXES, JOBS, LAYOUT, METADATA, PROMPTS, RUNS, open_database
 from utils.gemini.outcomes import read_reply
 
 Mode = Literal["online", "batch"]
 SENT, FAILED = "sent", "failed"  # statuses of a call without an answer; else the reply's
 
-_LAYOUT = 2  # raise when the columns change; an older file is then refused, not misread
-_METADATA = MetaData()
-PROMPTS = Table(
-    "prompts",
-    _METADATA,
-    Column("key", String, primary_key=True),
-    Column("call", String, nullable=False),  # JSON of the GeminiCall, prompt included
-)
-CALLS = Table(
-    "calls",
-    _METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("key", String, nullable=False),
-    Column("created_at", String, nullable=False),  # when it went out: ISO 8601, UTC
-    Column("model", String, nullable=False),
-    Column("endpoint", String, nullable=False),
-    Column("prompt_version", String, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("mode", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("detail", String, nullable=False),  # of a failed call: its fault, secrets masked
-    *(
-        Column(f"{name}_tokens", Integer, nullable=False)
-        for name in ("prompt", "output", "thoughts", "cached", "total")
-    ),
-    Column("cost_usd", Float),  # null where the model's price is not known
-    Column("ms", Float, nullable=False),
-    Column("response", String),  # JSON as the service sent it
-    Column("job", Integer),  # of a call in a batch: its job, and its place in it
-    Column("position", Integer),
-)
-JOBS = Table(
-    "jobs",
-    _METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("display_name", String, nullable=False, unique=True),
-    Column("name", String),  # the service's; null until it has said so
-    Column("place", String, nullable=False),  # which service knows it
-    Column("created_at", String, nullable=False),
-    Column("ended_at", String),
-    Column("state", String, nullable=False),  # the service's last word on it
-)
-RUNS = Table(
-    "runs",
-    _METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("name", String, nullable=False),  # content hash of what the run was to do
-    Column("started_at", String, nullable=False),
-    Column("finished_at", String),
-)
-_INDEXES = (Index("calls_by_key", CALLS.c.key),)
 _ANSWERS = (
     select(CALLS.c.response, CALLS.c.ms, CALLS.c.created_at, PROMPTS.c.call)
     .join(PROMPTS, PROMPTS.c.key == CALLS.c.key)
@@ -178,15 +117,15 @@ class Ledger:
     def _create(self) -> None:
         with self.engine.begin() as connection:
             layout = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if layout not in (0, _LAYOUT):
+            if layout not in (0, LAYOUT):
                 raise UserError(
-                    f"{self._path}: a ledger of layout {layout}, expected {_LAYOUT}; move it away or give another path"
+                    f"{self._path}: a ledger of layout {layout}, expected {LAYOUT}; move it away or give another path"
                 )
-            for table in _METADATA.sorted_tables:
+            for table in METADATA.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
-            for index in _INDEXES:
+            for index in INDEXES:
                 connection.execute(CreateIndex(index, if_not_exists=True))
-            connection.exec_driver_sql(f"PRAGMA user_version = {_LAYOUT}")
+            connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
 
     # answers
 
@@ -386,13 +325,6 @@ class Ledger:
         self.engine.dispose()
 
 
-def open_database(path: Path) -> Engine:
-    """A SQLite file in WAL mode, for several processes at once."""
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": 60})
-    event.listen(engine, "connect", _set_up_connection)
-    return engine
-
-
 def stored_reply(response: str, call: str, ms: float) -> Reply:
     """A kept answer, read as today's code reads answers."""
     read = read_reply(
@@ -416,13 +348,6 @@ def _now() -> str:
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _set_up_connection(connection: sqlite3.Connection, _record: Any) -> None:
-    # WAL with NORMAL: a killed process loses nothing, a power cut at most the last answers, and no commit waits for
-    # the disk while the event loop stands still.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _is_locked(error: BaseException) -> bool:

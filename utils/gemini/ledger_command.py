@@ -40,7 +40,8 @@ from utils.core.arguments import CommandLine, not_negative, positive_int
 from utils.core.console import UserError, mask_secrets
 from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
 from utils.gemini.calls import GeminiCall
-from utils.gemini.ledger import CALLS, FAILED, PROMPTS, SENT, stored_reply
+from utils.gemini.ledger import FAILED, SENT, stored_reply
+from utils.gemini.ledger_tables import CALLS, PROMPTS
 from utils.gemini.prices import dollars
 
 _PROG = "python -m utils.gemini.ledger"

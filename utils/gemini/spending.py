@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from utils.gemini.ledger import CALLS, open_database
+from utils.gemini.ledger_tables import CALLS, open_database
 
 
 def spent_by_model(ledger: Path) -> dict[str, dict[str, float | int | None]]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Event
-from urllib.parse import urlsplit
 
 import requests
 from google.api_core.exceptions import ClientError, GoogleAPIError
@@ -21,11 +19,11 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from utils.core.console import UserError, mask_secrets
+from utils.storage.addresses import bucket_and_name
 
 CHUNK_BYTES = 8 * 1024 * 1024  # what is sent again after a fault
 TIMEOUT_S = 120
 _LONGEST_WAIT_S = 15.0
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]+")
 
 
 async def upload_file(path: Path, uri: str, project: str | None) -> None:
@@ -49,14 +47,6 @@ async def read_lines_under(folder: str, beginning: str, project: str | None) -> 
             while line := await asyncio.to_thread(stream.readline):
                 if line.strip():
                     yield line
-
-
-def bucket_and_name(uri: str) -> tuple[str, str]:
-    """("bucket", "folder/name") of gs://bucket/folder/name; raises UserError for anything else."""
-    parts = urlsplit(uri)
-    if parts.scheme != "gs" or not _BUCKET.fullmatch(parts.netloc) or parts.query or parts.fragment:
-        raise UserError(f"{uri!r}: expected gs://bucket/folder")
-    return parts.netloc, parts.path.lstrip("/")
 
 
 def _upload(path: Path, uri: str, project: str | None) -> None:

@@ -17,7 +17,8 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from utils.core.console import UserError
-from utils.storage.gcs import bucket_and_name, one_line
+from utils.storage.addresses import bucket_and_name
+from utils.storage.gcs import one_line
 
 _CHUNK_BYTES = 8 * 1024 * 1024
 _TIMEOUT_S = 60

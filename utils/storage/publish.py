@@ -18,7 +18,8 @@ from google.cloud import storage
 
 from utils.core.console import Progress
 from utils.core.locks import only_run
-from utils.storage.gcs import TIMEOUT_S, bucket_and_name, faults_told, patient_retry, storage_client
+from utils.storage.addresses import bucket_and_name
+from utils.storage.gcs import TIMEOUT_S, faults_told, patient_retry, storage_client
 from utils.storage.latest import LATEST, Latest, json_object
 from utils.storage.sending import Sender, chunks_in, other_bytes
 from utils.storage.sessions import UploadSessions

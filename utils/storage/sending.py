@@ -13,8 +13,9 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 
 from utils.core.console import Progress, UserError
+from utils.storage.addresses import bucket_and_name
 from utils.storage.chunked import UploadOver, send_in_chunks
-from utils.storage.gcs import CHUNK_BYTES, TIMEOUT_S, bucket_and_name, faults_told, one_line
+from utils.storage.gcs import CHUNK_BYTES, TIMEOUT_S, faults_told, one_line
 from utils.storage.sessions import UploadSessions
 from utils.storage.version_files import LocalFile
 
