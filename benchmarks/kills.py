@@ -17,7 +17,8 @@ from benchmarks.corpus import corpus_tasks
 from benchmarks.mutants import program_mutants, sql_mutants
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import connect_read_only, dialect_of
-from utils.databases.profile import DatabaseProfile, DataRules, profile_database
+from utils.databases.data_rules import DataRules
+from utils.databases.profile import DatabaseProfile, profile_database
 from utils.databases.schema_text import load_graph
 from utils.programs.compiler import ProgramCompiler
 from utils.programs.sandbox import Sandbox

@@ -25,7 +25,7 @@ from benchmarks.kills import corpus_rejected, measure_kills
 from utils.core.console import run_script
 from utils.core.jsonl import whole_file
 from utils.core.paths import PROJECT_ROOT
-from utils.databases.profile import DataRules
+from utils.databases.data_rules import DataRules
 from utils.proof.answers import Query
 from utils.proof.desk import Desk
 from utils.proof.settings import DEFAULT_INSTANCES, ProofSettings

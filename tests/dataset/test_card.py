@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dataset.support import ENTRIES, answer, example, lines, released
-from utils.databases.entries import SchemaStyle, schema_text
+from utils.databases.entries import schema_text
+from utils.databases.schema_text import SchemaStyle
 from utils.dataset.card import markdown_cell, size_category, write_card
 from utils.dataset.formats import write_format
 from utils.dataset.manifest import file_entry

@@ -16,7 +16,8 @@ from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import read_questions
 from utils.core.records import Question
 from utils.databases.catalog import built_in_entries
-from utils.databases.profile import DatabaseProfile, DataRules
+from utils.databases.data_rules import DataRules
+from utils.databases.profile import DatabaseProfile
 from utils.proof.answers import Query
 from utils.proof.desk import Desk
 from utils.proof.fuzzing.filling import stored_columns

@@ -14,7 +14,8 @@ from tests.proof.test_proof_command import lines, prove, table
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import connect_read_only
-from utils.databases.profile import DataRules, profile_database
+from utils.databases.data_rules import DataRules
+from utils.databases.profile import profile_database
 from utils.databases.schema_text import load_graph
 from utils.proof.settings import DEFAULT_INSTANCES, ProofSettings
 from utils.proof.tasks import ProofTask

@@ -15,7 +15,7 @@ from tests.proof.conftest import Prove
 from tests.proof.test_proof_command import COLUMNS, lines, prove, table
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry, file_url
-from utils.databases.profile import DataRules
+from utils.databases.data_rules import DataRules
 from utils.proof.settings import DEFAULT_INSTANCES, ProofSettings
 from utils.proof.tasks import ProofTask
 

@@ -10,7 +10,7 @@ import pytest
 from utils.core.paths import WorkDir
 from utils.core.records import Verdict
 from utils.databases.catalog import DatabaseEntry, built_in_entries, file_url
-from utils.databases.profile import DataRules
+from utils.databases.data_rules import DataRules
 from utils.proof.cache import VerdictCache, task_key
 from utils.proof.runner import Prover
 from utils.proof.settings import ProofSettings

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from utils.core.console import UserError, remember_secret
 from utils.core.fingerprint import file_fingerprint, fingerprint
+
+if TYPE_CHECKING:
+    import duckdb
 
 Dialect = Literal["sqlite", "duckdb", "postgres"]  # as sqlglot calls them
 _DIALECT_OF_BACKEND: dict[str, Dialect] = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres"}
@@ -75,6 +77,8 @@ def connect_read_only(url: str) -> Any:
     if dialect == "postgres":
         return connect_server(url)
     path = database_path(url)
+    import duckdb  # 20 MB that a process that only reads URLs needs not
+
     try:
         return _connect_sqlite(path) if dialect == "sqlite" else _connect_duckdb(path)
     except (sqlite3.Error, duckdb.Error) as error:
@@ -97,6 +101,8 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
 
 
 def _connect_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
     return duckdb.connect(str(path), read_only=True, config=dict(DUCKDB_SETTINGS))
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import database_path, is_file
 from utils.databases.graph_relations import Graph
-from utils.databases.schema_text import collections_reached, load_graph, schema_json, schema_markdown, subgraph
-
-SchemaStyle = Literal["markdown", "json", "none"]
+from utils.databases.schema_text import (
+    SchemaStyle,
+    collections_reached,
+    load_graph,
+    schema_json,
+    schema_markdown,
+    subgraph,
+)
 
 
 def graph_names(entry: DatabaseEntry) -> frozenset[str]:

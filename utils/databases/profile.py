@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from utils.databases.connect import Dialect
+from utils.databases.data_rules import Choice, DataRules
 from utils.databases.graph_relations import Graph
 from utils.databases.graph_tables import GraphTables
 from utils.databases.names import quoted
@@ -21,7 +22,6 @@ from utils.databases.reflection import DeclaredColumn, DeclaredTable, DeclaredVi
 Kind = Literal["integer", "real", "text", "date", "timestamp", "boolean", "other"]
 Value = None | int | float | str
 Source = Literal["graph", "declared", "observed", "flag"]
-Choice = Literal["auto", "yes", "no"]
 
 SAMPLED_ROWS = 300
 _DATE_LENGTH = 10
@@ -34,15 +34,6 @@ class Permission:
 
     allowed: bool
     source: Source
-
-
-@dataclass(frozen=True)
-class DataRules:
-    """What the user decides of made data; "auto" leaves it to the graph, the declared keys and the data itself."""
-
-    childless_parents: Choice = "auto"
-    null_keys: Choice = "auto"
-    unmatched_keys: Choice = "auto"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from utils.core.console import UserError
 from utils.databases.graph_relations import Graph, Relationship, relationships_of
+
+SchemaStyle = Literal["markdown", "json", "none"]
 
 
 def load_graphs(path: Path) -> list[Graph]:

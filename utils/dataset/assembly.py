@@ -12,7 +12,6 @@ from utils.core.questions import known_databases
 from utils.databases.catalog import DatabaseEntry
 from utils.dataset.card import write_card
 from utils.dataset.contract import file_problem
-from utils.dataset.decontaminate import Contamination
 from utils.dataset.execution import Execution, run_targets, unproven_rows
 from utils.dataset.formats import Format, write_format
 from utils.dataset.leakage import checked_leakage
@@ -58,7 +57,11 @@ def assemble(folder: Path, plan: ReleasePlan, work: WorkDir) -> None:
 
     Raises UserError where the set would break Gemini's limits or something stands on two sides of the split.
     """
-    contamination = Contamination.from_files(plan.decontaminate) if plan.decontaminate else None
+    contamination = None
+    if plan.decontaminate:
+        from utils.dataset.decontaminate import Contamination  # loads sqlglot and SciPy, 80 MB
+
+        contamination = Contamination.from_files(plan.decontaminate)
     rendering = Rendering(plan.entries, plan.lines)
     known = known_databases(plan.questions)
     execution = plan.execution

@@ -9,6 +9,7 @@ from typing import Any
 
 from utils.core.questions import normal_question
 from utils.core.tables import read_table
+from utils.dataset.near_finder import NearFinder
 from utils.dataset.similarity import shingles
 from utils.dataset.sql_form import sql_form, sql_outline
 from utils.programs.normal_form import normal_form
@@ -32,8 +33,6 @@ class Contamination:
         self.rows = 0
         self.skipped: Counter[str] = Counter()
         self._runs: dict[int, str] = {}
-        from utils.dataset.near_finder import NearFinder  # loads SciPy, which a run without evaluation sets needs not
-
         self._near = NearFinder(NEAR_EVALUATION)
         self._programs: dict[str, str] = {}
         self._queries: dict[str, str] = {}

@@ -16,9 +16,8 @@ from utils.core.records import Example, Verdict
 from utils.databases.catalog import DatabaseEntry, find_entry
 from utils.databases.connect import dialect_of
 from utils.dataset.contract import text_of
-from utils.dataset.prompt_template import Target
+from utils.dataset.prompt_template import Target, program_of
 from utils.dataset.release import WrittenRow
-from utils.dataset.rendering import program_of
 from utils.programs.sandbox import DEFAULT_LIMIT_S
 from utils.programs.walls import DEFAULT_MEMORY_MB
 from utils.proof.settings import ProofSettings

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from utils.core.console import UserError
 from utils.core.fingerprint import fingerprint
@@ -15,7 +15,6 @@ from utils.core.parallel import map_batches
 from utils.core.questions import normal_question
 from utils.core.records import EXAMPLE_STATUSES, Example, Tier
 from utils.dataset.contract import contract_problem, estimated_tokens
-from utils.dataset.decontaminate import Contamination
 from utils.dataset.difficulty import difficulty
 from utils.dataset.rendering import Rendering
 from utils.dataset.similarity import shingles
@@ -25,6 +24,9 @@ from utils.programs.normal_form import forms, template
 from utils.programs.source import ProgramError
 from utils.programs.structure import structure
 from utils.programs.terms import operators
+
+if TYPE_CHECKING:
+    from utils.dataset.decontaminate import Contamination  # loads sqlglot and SciPy
 
 TIERS: tuple[Tier, ...] = ("gold", "vote")  # the best proven first
 

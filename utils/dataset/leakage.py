@@ -6,35 +6,21 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 
 from utils.core.console import UserError
-from utils.core.fingerprint import fingerprint
 from utils.core.jsonl import read_json_lines
 from utils.core.parallel import map_batches
-from utils.core.questions import normal_question
-from utils.dataset.near import SHINGLES, index_shingles, similarity
-from utils.dataset.prompt_template import Target, parts_of_user_turn
-from utils.dataset.rendering import program_of
-from utils.dataset.similarity import NEAR, shingles
+from utils.dataset.near import SHINGLES, index_shingles, may_be_near, similarity
+from utils.dataset.prompt_template import Target
+from utils.dataset.similarity import NEAR
 from utils.dataset.splits import FORBIDDEN, SIDES, SplitRule
 from utils.dataset.working import insert, working_database
-from utils.programs.normal_form import forms
-from utils.programs.source import ProgramError
+from utils.dataset.written import Written, read_lines
 
 EQUAL = ("question", "program", "template", "schema")
-
-
-class _Written(NamedTuple):
-    number: int
-    side: str
-    question: str
-    program: str
-    template: str
-    schema: str
-    shingles: tuple[int, ...]
 
 
 def leakage_matrix(folder: Path, target: Target) -> list[dict[str, Any]]:
@@ -63,10 +49,10 @@ def checked_leakage(folder: Path, split: SplitRule, target: Target) -> dict[str,
 
 
 def _read_all(connection: duckdb.DuckDBPyConnection, folder: Path, target: Target) -> None:
-    texts = ", ".join(f"{name} VARCHAR" for name in _Written._fields[1:-1])
+    texts = ", ".join(f"{name} VARCHAR" for name in Written._fields[1:-1])
     connection.execute(f"CREATE TABLE written (number BIGINT, {texts}, {SHINGLES})")
-    for rows in map_batches(_lines(folder), partial(_read, target)):
-        insert(connection, "written", _Written._fields, rows)
+    for rows in map_batches(_lines(folder), partial(read_lines, target)):
+        insert(connection, "written", Written._fields, rows)
     index_shingles(connection, "written")
 
 
@@ -86,7 +72,7 @@ def _between(connection: duckdb.DuckDBPyConnection, first: str, second: str) -> 
             SELECT DISTINCT a.number AS one, b.number AS other
             FROM written AS a JOIN prefix AS p ON p.number = a.number JOIN prefix AS q ON q.shingle = p.shingle
                 JOIN written AS b ON b.number = q.number
-            WHERE a.side = ? AND b.side = ?
+            WHERE a.side = ? AND b.side = ? AND {may_be_near("p", "q")}
         )
         SELECT count(DISTINCT other) FROM pairs
             JOIN written AS a ON a.number = one JOIN written AS b ON b.number = other
@@ -105,20 +91,3 @@ def _lines(folder: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
             for _line, record in read_json_lines(file):
                 number += 1
                 yield number, side, record
-
-
-def _read(target: Target, lines: list[tuple[int, str, dict[str, Any]]]) -> list[_Written]:
-    return [_written(number, side, record, target) for number, side, record in lines]
-
-
-def _written(number: int, side: str, record: dict[str, Any], target: Target) -> _Written:
-    user, model = (turn["parts"][0]["text"] for turn in record["contents"])
-    asked, schema, _documentation = parts_of_user_turn(user)
-    question = asked.partition("\n\nDefinitions: ")[0]
-    try:
-        found = forms(program_of(model, target))
-        hashes = fingerprint(found.normal_form), fingerprint(found.template)
-    except ProgramError:
-        hashes = "", ""
-    hashed = fingerprint(schema) if schema else ""
-    return _Written(number, side, normal_question(asked), *hashes, hashed, tuple(shingles(question)))

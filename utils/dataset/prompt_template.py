@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from utils.core.jsonl import whole_file
 from utils.core.records import Question
-from utils.databases.entries import SchemaStyle
+from utils.databases.schema_text import SchemaStyle
+from utils.programs.source import only_code
 
 PROMPT_TEMPLATE = "prompt_template.json"
 Target = Literal["code", "fenced", "rationale"]
@@ -62,6 +63,11 @@ def parts_of_user_turn(turn: str) -> tuple[str, str, str]:
     body, _, documentation = turn.partition(_GAP + _DOCUMENTATION)
     asked, _, schema = body.partition(_GAP + _SCHEMA)
     return asked, schema, documentation
+
+
+def program_of(target: str, style: Target) -> str:
+    """The program of a target that was written in this style."""
+    return target if style == "code" else only_code(target)
 
 
 def prompt_template(

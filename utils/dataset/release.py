@@ -8,20 +8,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from utils.core.console import UserError
 from utils.core.jsonl import read_records_or_errors, to_line, whole_file
 from utils.core.questions import normal_question
 from utils.core.records import Answer, Example, Tier
 from utils.dataset.contract import contract_problem, estimated_tokens
-from utils.dataset.decontaminate import Contamination
 from utils.dataset.facts import TIERS, FactRules, facts_of_file
 from utils.dataset.rendering import LineSettings, Rendering
 from utils.dataset.selection import Caps, Decision, Selection
 from utils.dataset.sft import answer_record
 from utils.dataset.splits import SIDES, SplitRule, point
 from utils.dataset.working import working_database
+
+if TYPE_CHECKING:
+    from utils.dataset.decontaminate import Contamination
 
 ANSWER_FILES = {"train": "basicq_train", "validation": "basicq_validation"}
 WRITTEN = (*SIDES, *ANSWER_FILES.values())

@@ -11,18 +11,17 @@ from typing import Any, TypeVar, get_args
 from utils.core.records import Example
 from utils.databases.catalog import DatabaseEntry, find_entry
 from utils.databases.entries import (
-    SchemaStyle,
     collection_names,
     graph_names,
     partial_schema_text,
     schema_text,
     used_collections,
 )
+from utils.databases.schema_text import SchemaStyle
 from utils.dataset.contract import CHARACTERS_PER_TOKEN
 from utils.dataset.prompt_template import Target
 from utils.dataset.rationale import rationale
 from utils.dataset.sft import SYSTEM_INSTRUCTION, sft_record, user_turn
-from utils.programs.source import only_code
 from utils.programs.terms import names
 
 T = TypeVar("T")
@@ -90,11 +89,6 @@ class Rendering:
             by_name |= dict.fromkeys(collection_names(other), other)
         own = collection_names(entry)
         return sorted(((other, name) for name, other in by_name.items() if name not in own), key=lambda pair: pair[1])
-
-
-def program_of(target: str, style: Target) -> str:
-    """The program of a target that was written in this style."""
-    return target if style == "code" else only_code(target)
 
 
 def _some(choices: Sequence[T], count: int, dice: random.Random) -> list[T]:

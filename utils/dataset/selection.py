@@ -16,7 +16,7 @@ import duckdb
 from utils.dataset.contract import MAX_VALIDATION_LINES, most_validation_lines
 from utils.dataset.difficulty import LEVELS
 from utils.dataset.facts import RowFacts
-from utils.dataset.near import SHINGLES, index_shingles, similarity
+from utils.dataset.near import SHINGLES, index_shingles, may_be_near, similarity
 from utils.dataset.similarity import NEAR
 from utils.dataset.splits import FORBIDDEN, SplitKind, point
 from utils.dataset.working import insert
@@ -179,14 +179,14 @@ class Selection:
                 f"""
                 INSERT INTO pairs
                 WITH open AS (
-                    SELECT number, place, shingle, lower(db_name) AS db,
+                    SELECT number, place, shingle, size, bits, lower(db_name) AS db,
                         row_number() OVER (PARTITION BY db, shingle ORDER BY place) AS nth
                     FROM prefix JOIN placed USING (number) JOIN rows USING (number)
                     WHERE outcome = '' AND shingle % {parts} = {part}
                 )
                 SELECT DISTINCT a.place, b.place, a.number, b.number
                     FROM open AS a JOIN open AS b ON a.db = b.db AND a.shingle = b.shingle
-                        AND b.nth BETWEEN a.nth + 1 AND a.nth + {MATES};
+                        AND b.nth BETWEEN a.nth + 1 AND a.nth + {MATES} AND {may_be_near("a", "b")};
                 """
             )
         for part in range(parts):
@@ -241,7 +241,7 @@ class Selection:
                         SELECT DISTINCT kept.number AS one, rows.number AS other
                         FROM kept JOIN prefix AS a ON a.number = kept.number JOIN prefix AS b ON b.shingle = a.shingle
                             JOIN rows ON rows.number = b.number
-                        WHERE rows.outcome = '' AND rows.side = '{other}'
+                        WHERE rows.outcome = '' AND rows.side = '{other}' AND {may_be_near("a", "b")}
                     )
                     SELECT other, kept.question_id, kept.side AS held,
                         {similarity("a.shingles", "b.shingles")} AS similarity

@@ -6,7 +6,7 @@ import argparse
 from typing import get_args
 
 from utils.core.arguments import whole_number
-from utils.databases.profile import Choice, DataRules
+from utils.databases.data_rules import Choice, DataRules
 from utils.programs.arguments import add_sandbox_arguments
 from utils.proof.settings import DEFAULT_INSTANCES, REASONS, ProofSettings
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import Dialect, connect_read_only, dialect_of
+from utils.databases.data_rules import DataRules
 from utils.databases.execute import run_query
-from utils.databases.profile import DatabaseProfile, DataRules, profile_database, timestamp_properties
+from utils.databases.profile import DatabaseProfile, profile_database, timestamp_properties
 from utils.databases.schema_text import load_graph
 from utils.programs.clock import pin_clock
 from utils.proof.answers import Query, Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-from utils.databases.profile import DataRules
+from utils.databases.data_rules import DataRules
 
 # What a difference on made data comes from: without it, both give the same
 Reason = Literal[

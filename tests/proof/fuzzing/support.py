@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from tests.databases.test_profile import TABLES, graph
-from utils.databases.profile import DatabaseProfile, DataRules, profile_database
+from utils.databases.data_rules import DataRules
+from utils.databases.profile import DatabaseProfile, profile_database
 from utils.proof.fuzzing.facts import QueryFacts, query_facts
 from utils.proof.gold import parse_query
 
