@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
+
+from utils.core.forking import fork_server
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,16 +34,28 @@ def map_batches(
         yield from (work(batch) for batch in _batches(first))
         return
     count = workers or os.cpu_count() or 1
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_module_of(work)])  # loaded once, its memory shared
+    context = fork_server(_module_of(work))
     with ProcessPoolExecutor(count, context, initializer=_hold, initargs=(work,)) as pool:
         waiting: deque[Future[Result]] = deque()
         for batch in _batches(chain(first, stream)):
-            waiting.append(pool.submit(_do, batch))
+            with _without_main():
+                waiting.append(pool.submit(_do, batch))
             if len(waiting) > 3 * count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the script that was started: a process started meanwhile would import it, and all that it imports."""
+    main = sys.modules["__main__"]
+    spec, file = main.__spec__, getattr(main, "__file__", None)
+    main.__spec__, main.__file__ = None, None
+    try:
+        yield
+    finally:
+        main.__spec__, main.__file__ = spec, file
 
 
 def _module_of(work: Callable[..., Any]) -> str:

@@ -16,9 +16,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Literal
 
+from utils.core.forking import fork_server
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import Dialect
-from utils.programs.forking import fork_server
 from utils.programs.sandbox import DEFAULT_LIMIT_S, default_workers
 from utils.programs.walls import DEFAULT_MEMORY_MB
 

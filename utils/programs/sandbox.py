@@ -22,7 +22,7 @@ from typing import Generic, Literal, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from utils.programs.forking import fork_server
+from utils.core.forking import fork_server
 from utils.programs.walls import DEFAULT_MEMORY_MB, collect_garbage_seldom, forget_environment, limit_resources, silence
 
 Task = TypeVar("Task")

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
+from utils.core.forking import fork_server
 from utils.core.records import Verdict
 from utils.databases.connect import Dialect, dialect_of
 from utils.programs.compiler import CHILD_MODULE, Compiled, ProgramCompiler
-from utils.programs.forking import fork_server
 from utils.programs.sandbox import DEFAULT_LIMIT_S, Outcome, Pending, Sandbox, default_workers
 from utils.programs.walls import DEFAULT_MEMORY_MB
 from utils.proof.cache import VerdictCache
