@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections.abc import Sequence
 
 from utils.programs.source import parse_program
 
@@ -60,8 +61,9 @@ def check_program(program: str) -> ast.Module:
     if len(program) > MAX_SOURCE_CHARACTERS:
         raise UnsafeProgramError(f"program longer than {MAX_SOURCE_CHARACTERS:,} characters")
     tree = parse_program(program)
-    names = _Names(tree)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    names = _Names(nodes)
+    for node in nodes:
         problem = _problem(node, names)
         if problem:
             raise UnsafeProgramError(f"line {getattr(node, 'lineno', 1)}: {problem}")
@@ -71,15 +73,17 @@ def check_program(program: str) -> ast.Module:
 class _Names:
     """What the names of one program stand for."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, nodes: Sequence[ast.AST]) -> None:
         self.modules = dict(MODULE_ALIASES)
         self.bound: set[str] = set()  # what the program itself gives a meaning to
         self.owners: set[int] = set()  # ids of the nodes of which an attribute is taken
-        self.frames = _frames_given_to_pydough(tree)
-        for node in ast.walk(tree):
+        self.frames: set[int] = set()
+        for node in nodes:
             self.bound.update(_bound_names(node))
             if isinstance(node, ast.Attribute):
                 self.owners.add(id(node.value))
+                if node.attr == "DataFrame" and not self.frames:
+                    self.frames = _frames_given_to_pydough(nodes)
             elif isinstance(node, ast.Import):
                 self.modules |= {a.asname: a.name for a in node.names if a.asname and a.name in SAFE_MODULES}
             elif isinstance(node, ast.ImportFrom) and any(alias.name == "datetime" for alias in node.names):
@@ -165,24 +169,24 @@ def _attribute_problem(node: ast.Attribute, names: _Names) -> str | None:
     return None
 
 
-def _frames_given_to_pydough(tree: ast.Module) -> set[int]:
+def _frames_given_to_pydough(nodes: Sequence[ast.AST]) -> set[int]:
     """Ids of the `pd.DataFrame` nodes whose frame goes nowhere but into `pydough.dataframe_collection`.
 
     Called in an argument, or assigned to a variable of which every use is such an argument.
     """
     arguments: list[ast.expr] = []
-    for call in ast.walk(tree):
+    for call in nodes:
         if isinstance(call, ast.Call) and _is_pydoughs(call.func, "dataframe_collection"):
             arguments += [*call.args, *(keyword.value for keyword in call.keywords)]
     handed_over = {id(argument) for argument in arguments}
     used_otherwise = {
         node.id
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in handed_over
     }
     assigned = [
         statement.value
-        for statement in ast.walk(tree)
+        for statement in nodes
         if isinstance(statement, ast.Assign)
         and all(isinstance(target, ast.Name) and target.id not in used_otherwise for target in statement.targets)
     ]

@@ -1,0 +1,71 @@
+"""What an answer must look like for its question to be worth asking, on the original database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from utils.synthesis.intent import Aggregate, Best, Exists, Expression, Intent, walk
+from utils.synthesis.model import Collection, Column, Link
+
+Row = tuple[Any, ...]
+MOST_ROWS = 200  # nobody reads a longer answer
+
+
+def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str:
+    """Why the question is not worth asking; "" when it is. `answer` runs an intent on the original database.
+
+    An answer of no rows, of too many, with a column of nulls or of one value in all rows, says little; and a condition
+    without which the answer is the same is idle.
+    """
+    rows = answer(intent)
+    if not rows:
+        return "no rows"
+    if len(rows) > MOST_ROWS:
+        return "too many rows"
+    if intent.limit is not None and len(rows) < intent.limit:
+        return "fewer rows than the limit"
+    columns = list(zip(*rows, strict=True))
+    if any(all(cell is None for cell in column) for column in columns):
+        return "a column of nulls"
+    if len(rows) > 2 and any(len(set(column)) == 1 for column in columns):
+        return "a column of one value"
+    if intent.level == "whole" and all(cell in (None, 0) for cell in rows[0]):
+        return "nothing but zeros"
+    for condition, without in without_each(intent):
+        if sorted(map(repr, answer(without))) == sorted(map(repr, rows)):
+            return f"an idle condition: {type(condition).__name__}"
+    return ""
+
+
+def without_each(intent: Intent) -> Iterator[tuple[Expression, Intent]]:
+    """For each condition, wherever it stands in the tree, the intent without it."""
+    for node in walk(intent):
+        if isinstance(node, Intent | Aggregate | Exists | Best):
+            for name in ("where", "having"):
+                conditions = getattr(node, name, ())
+                for condition in conditions:
+                    rest = tuple(one for one in conditions if one is not condition)
+                    if isinstance(node, Exists) and not rest and len(conditions) == 1 and not _may_be_empty(node):
+                        continue
+                    changed: Any = replace(node, **{name: rest})  # type: ignore[arg-type]
+                    yield condition, changed if isinstance(changed, Intent) else _replaced(intent, node, changed)
+
+
+def _may_be_empty(exists: Exists) -> bool:
+    """Whether a test for any row at all may tell rows apart."""
+    return any(link.optional for link in exists.path)
+
+
+def _replaced(tree: Any, old: Any, new: Any) -> Any:
+    """A tree with one of its nodes, wherever it stands, replaced."""
+    if tree is old or (type(tree) is type(old) and tree == old):
+        return new
+    if isinstance(tree, tuple):
+        return tuple(_replaced(part, old, new) for part in tree)
+    if is_dataclass(tree) and not isinstance(tree, Collection | Column | Link | type):
+        changes = {one.name: _replaced(getattr(tree, one.name), old, new) for one in fields(tree)}
+        if any(changes[name] is not getattr(tree, name) for name in changes):
+            return replace(tree, **changes)
+    return tree
