@@ -15,6 +15,18 @@ _KINDS = {
     "part_of_year": 5, "weekday": 3, "text": 7, "missing": 4, "has": 8, "count": 5, "pair": 4, "either": 3,
 }  # fmt: skip
 _OF_CHILDREN = ("has", "count")
+PLAIN = (
+    "category",
+    "any_of",
+    "not",
+    "flag",
+    "number",
+    "between",
+    "year",
+    "month",
+    "since",
+    "part_of_year",
+)  # of totals
 _FREQUENT = 12  # values of a category that are asked for
 
 
@@ -25,15 +37,17 @@ class Conditions:
         self._columns = columns
         self._lots = lots
 
-    def some(self, source: Collection, weights: tuple[float, ...], children: bool = True) -> tuple[Expression, ...]:
-        """As many as drawn by `weights` (of none, one, two, ...), each on a column of its own."""
+    def some(
+        self, source: Collection, weights: tuple[float, ...], children: bool = True, kinds: tuple[str, ...] = ()
+    ) -> tuple[Expression, ...]:
+        """As many as drawn by `weights` (of none, one, two, ...), each on its own column, of any of `kinds`."""
         wanted = self._lots.weighted(dict(enumerate(weights)))
         found: list[Expression] = []
         for _ in range(4 * wanted):
             if len(found) == wanted:
                 break
             try:
-                condition = self.one(source, children)
+                condition = self.one(source, children, kinds)
             except NothingFitsError:
                 continue
             if not _columns(condition) & {column for other in found for column in _columns(other)}:
@@ -84,7 +98,7 @@ class Conditions:
         return Call("NE", (field, self.value_of(field.column)))
 
     def _text(self, source: Collection) -> Expression:
-        columns = [c for c in source.of_role("name", "category") if c.kind == "text" and c.distinct > 8]
+        columns = [c for c in source.of_role("name") if c.kind == "text" and c.distinct > 30]
         column = self._lots.one(columns)
         words = [str(value).split() for value in column.values if _is_sayable(value)]
         word = self._lots.one([w for ws in words for w in ws if len(w) >= 3 and w.isalpha()])

@@ -22,7 +22,7 @@ from utils.synthesis.intent import (
 )
 from utils.synthesis.model import Collection, Role
 from utils.synthesis.sampling.columns import Columns, is_sure
-from utils.synthesis.sampling.conditions import Conditions, constant_of, rounded
+from utils.synthesis.sampling.conditions import PLAIN, Conditions, constant_of, rounded
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
 from utils.synthesis.sampling.measures import Measures, Names, is_never_null
 
@@ -383,8 +383,9 @@ class Families:
     def _where(
         self, source: Collection, weights: tuple[float, ...], children: bool = True, needed: bool = True
     ) -> tuple[Expression, ...]:
-        """Conditions; where many rows would be listed at least one."""
-        where = self._conditions.some(source, weights, children)
+        """Conditions on rows that are listed (`needed`: at least one), or on rows that are added up."""
+        kinds = () if needed else PLAIN
+        where = self._conditions.some(source, weights, children, kinds)
         return where if where or not needed else self._conditions.some(source, (0.0, 1.0), children)
 
     def _rows(self, source: Collection, where: tuple[Expression, ...], columns: list[Named]) -> Intent:

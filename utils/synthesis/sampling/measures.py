@@ -5,7 +5,7 @@ from __future__ import annotations
 from utils.synthesis.intent import Aggregate, Call, Constant, Expression, Field, Path
 from utils.synthesis.model import Collection
 from utils.synthesis.sampling.columns import Columns, result_name
-from utils.synthesis.sampling.conditions import Conditions
+from utils.synthesis.sampling.conditions import PLAIN, Conditions
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
 
 _FUNCTIONS = {
@@ -31,7 +31,7 @@ class Measures:
         self, rows: Collection, path: Path = (), filtered: float = 0.2, functions: tuple[str, ...] = ()
     ) -> Aggregate:
         """An aggregate over the rows to which `path` leads; with a chance of `filtered` only of some of them."""
-        where = self._conditions.some(rows, (0.0, 1.0), children=False) if self._lots.chance(filtered) else ()
+        where = self._conditions.some(rows, (0.0, 1.0), False, PLAIN) if self._lots.chance(filtered) else ()
         weights = {one: weight for one, weight in _FUNCTIONS.items() if not functions or one in functions}
         for _ in range(6):
             function = self._lots.weighted(weights)
