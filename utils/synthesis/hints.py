@@ -6,6 +6,7 @@ The hints of `graphs/broker.json` stand in `graphs/broker.hints.json`; there nee
       "collections": {"customers": {"one": "customer", "many": "customers", "person": true}},
       "columns": {
         "customers.join_date": {"verb": "joined"},
+        "transactions.date_time": {"verb": "were placed"},
         "daily_prices.close": {"role": "measure", "unit": "money", "words": "closing price", "many": "closing prices"}
       }
     }
@@ -48,7 +49,7 @@ class ColumnHint(_Hint):
     unit: str | None = None  # what may be added and compared has one unit: "money", "shares"; "" for none
     words: Words | None = None  # a value: "closing price"
     many: Words | None = None  # values: "closing prices"
-    verb: Words | None = None  # for dates, what rows did on it: customers who "joined" in 2023
+    verb: Words | None = None  # of a date, what rows did on it: customers who "joined", orders that "were placed" in 2023
     of: Words | None = None  # whose the value is, where it is not the row's own: the closing price of "the ticker"
     skip: bool = False  # nothing is asked of it
 
