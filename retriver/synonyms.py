@@ -12,7 +12,7 @@ from retriver.chunks import Chunk, chunk_folder, markdown_files
 from retriver.code_blocks import marks_of, program_of, read_markdown
 from retriver.fts import TOKENIZE, any_of
 from retriver.terms import all_words, is_operator_name, question_terms
-from utils.core.paths import GRAPHS_DIR, KNOWLEDGE_DIR
+from utils.core.paths import GRAPHS_DIR, HINTS_SUFFIX, KNOWLEDGE_DIR
 from utils.databases.schema_text import load_graphs
 from utils.programs.source import ProgramError
 from utils.programs.terms import operators
@@ -116,7 +116,7 @@ def graph_rings(folder: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _graph_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json"))
+    return sorted(path for path in folder.glob("*.json") if not path.name.endswith(HINTS_SUFFIX))
 
 
 def _named_synonyms(node: object) -> Iterator[tuple[str, ...]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS_DIR = PROJECT_ROOT / "training_data" / "questions"
 GRAPHS_DIR = PROJECT_ROOT / "graphs"
+HINTS_SUFFIX = ".hints.json"  # of the file beside a graph, which is no graph
 KNOWLEDGE_DIR = PROJECT_ROOT / "retriver" / "knowledge"
 DEFAULT_WORK_DIR = PROJECT_ROOT / "training_data"
 

@@ -23,6 +23,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from utils.core.console import UserError
+from utils.core.paths import HINTS_SUFFIX
 from utils.databases.schema_text import load_graphs
 from utils.synthesis.model import Role
 
@@ -49,7 +50,7 @@ class ColumnHint(_Hint):
     unit: str | None = None  # what may be added and compared has one unit: "money", "shares"; "" for none
     words: Words | None = None  # a value: "closing price"
     many: Words | None = None  # values: "closing prices"
-    verb: Words | None = None  # of a date, what rows did on it: customers who "joined", orders that "were placed" in 2023
+    verb: Words | None = None  # what rows did on a date: customers who "joined", orders that "were placed" in 2023
     of: Words | None = None  # whose the value is, where it is not the row's own: the closing price of "the ticker"
     skip: bool = False  # nothing is asked of it
 
@@ -71,7 +72,7 @@ class Hints(_Hint):
 
 def hints_path(graph_path: Path) -> Path:
     """Where the hints of a graph file stand: `broker.json` has `broker.hints.json`."""
-    return graph_path.with_suffix(".hints.json")
+    return graph_path.with_suffix(HINTS_SUFFIX)
 
 
 def read_hints(graph_path: Path) -> Hints:
