@@ -21,16 +21,23 @@ from utils.core.paths import DEFAULT_WORK_DIR, WorkDir
 from utils.databases.catalog import DatabaseEntry, built_in_entries, database_url
 from utils.databases.connect import connect_read_only, dialect_of
 from utils.databases.graph_claims import Findings, check_claims
+from utils.databases.graph_relations import Graph
 from utils.databases.schema_text import load_graph, load_graphs
 
 
-def check_graph(path: Path, graph_name: str, url: str) -> Findings:
-    """Test graph `graph_name` of a file against the database at `url`; raises UserError if either cannot be read."""
+def load_accepted_graph(path: Path, graph_name: str) -> Graph:
+    """Graph `graph_name` of a file; raises UserError where the file cannot be read or PyDough refuses the graph."""
     graph = load_graph(path, graph_name)
     try:
         parse_json_metadata_from_file(str(path), graph["name"])
     except Exception as error:  # PyDough raises many kinds on a malformed graph
         raise UserError(f"{path}: PyDough refuses graph {graph['name']}: {' '.join(str(error).split())}") from error
+    return graph
+
+
+def check_graph(path: Path, graph_name: str, url: str) -> Findings:
+    """Test graph `graph_name` of a file against the database at `url`; raises UserError if either cannot be read."""
+    graph = load_accepted_graph(path, graph_name)
     with closing(connect_read_only(url)) as connection:
         return check_claims(graph, connection, dialect_of(url))
 

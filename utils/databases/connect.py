@@ -46,6 +46,17 @@ def dialect_of(url: str) -> Dialect:
     return _DIALECT_OF_BACKEND[backend]
 
 
+def driver_error(dialect: Dialect) -> type[Exception]:
+    """What an engine's driver raises for a statement that it cannot run."""
+    if dialect == "sqlite":
+        return sqlite3.Error
+    if dialect == "duckdb":
+        return duckdb.Error
+    import psycopg  # half a second that other databases need not wait for
+
+    return psycopg.Error
+
+
 def is_file(url: str) -> bool:
     """Whether a URL names a file rather than a server."""
     return dialect_of(url) != "postgres"

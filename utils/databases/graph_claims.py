@@ -22,7 +22,7 @@ _DUCKDB_TYPES = {
     "datetime": ("DATE", "TIMESTAMP", "TIME"),
     "bool": ("BOOLEAN",),
 }
-_SQLITE_MISFITS = {  # conditions that a stored value of the type never meets
+SQLITE_MISFITS = {  # conditions that a stored value of the type never meets
     "numeric": "typeof({0}) NOT IN ('integer', 'real', 'null')",
     "string": "typeof({0}) NOT IN ('text', 'null')",
     "datetime": "{0} IS NOT NULL AND (typeof({0}) <> 'text' OR datetime({0}) IS NULL)",
@@ -139,11 +139,11 @@ class _Checker:
     def data_type(self, source: _Source, item: dict[str, Any]) -> Iterator[str]:
         """The data type, as far as stored values tell."""
         column, claimed = source.columns[item["name"]], item["data type"]
-        if claimed not in _SQLITE_MISFITS:
+        if claimed not in SQLITE_MISFITS:
             return
         where = f"collection {source.name}: '{item['name']}' is claimed to be {claimed}"
         if self._dialect == "sqlite":
-            misfit = _SQLITE_MISFITS[claimed].format(column)
+            misfit = SQLITE_MISFITS[claimed].format(column)
             count = self._count(f"SELECT COUNT(*) FROM {source.table} WHERE {misfit}")
             if count:
                 example = self._rows(f"SELECT {column} FROM {source.table} WHERE {misfit} LIMIT 1")[0][0]

@@ -18,6 +18,7 @@ from utils.databases.graph_relations import Graph
 from utils.databases.graph_tables import GraphTables
 from utils.databases.names import quoted
 from utils.databases.reflection import DeclaredColumn, DeclaredTable, DeclaredView, reflect
+from utils.databases.sampling import sample_sql, stored_as
 
 Kind = Literal["integer", "real", "text", "date", "timestamp", "boolean", "other"]
 Value = None | int | float | str
@@ -143,23 +144,11 @@ class _Reader:
 
     def sample(self, table: DeclaredTable) -> list[tuple[Any, ...]]:
         """Up to SAMPLED_ROWS rows from all over the table, the same ones every time."""
-        columns = ", ".join(quoted(column.name) for column in table.columns)
         source = self.name(table)
         count = int(self.rows(f"SELECT COUNT(*) FROM {source}")[0][0])
-        if count <= SAMPLED_ROWS:
-            return self.rows(f"SELECT {columns} FROM {source}")
-        if self._dialect == "duckdb":
-            return self.rows(
-                f"SELECT {columns} FROM {source} USING SAMPLE reservoir({SAMPLED_ROWS} ROWS) REPEATABLE (1)"
-            )
-        step = count // SAMPLED_ROWS
-        if self._dialect == "postgres":
-            share = min(100.0, 150.0 * SAMPLED_ROWS / count)
-            sampled = f"{source} TABLESAMPLE BERNOULLI ({share}) REPEATABLE (1)"
-            return self.rows(f"SELECT {columns} FROM {sampled} LIMIT {SAMPLED_ROWS}")
-        if "without rowid" in table.statement.lower():
-            return self.rows(f"SELECT {columns} FROM {source} LIMIT {SAMPLED_ROWS}")
-        return self.rows(f"SELECT {columns} FROM {source} WHERE rowid % {step} = 0 LIMIT {SAMPLED_ROWS}")
+        names = [column.name for column in table.columns]
+        stored = stored_as(table.statement)
+        return self.rows(sample_sql(source, names, count, SAMPLED_ROWS, self._dialect, stored))
 
     def any_rows(self, sql: str) -> bool:
         return bool(self.rows(f"SELECT 1 FROM {sql} LIMIT 1"))

@@ -52,7 +52,6 @@ class ColumnHint(_Hint):
     many: Words | None = None  # values: "closing prices"
     verb: Words | None = None  # what rows did on a date: customers who "joined", orders that "were placed" in 2023
     of: Words | None = None  # whose the value is, where it is not the row's own: the closing price of "the ticker"
-    skip: bool = False  # nothing is asked of it
 
 
 class Hints(_Hint):

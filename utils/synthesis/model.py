@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Value = int | float | str | bool
+Kind = Literal["text", "number", "date", "flag"]
 Role = Literal[
     "identifier",  # tells rows apart: a key, a number of its own
     "foreign_key",  # refers to a row of another collection
@@ -34,7 +35,7 @@ class Column:
     collection: str
     name: str
     column: str
-    kind: Literal["text", "number", "date", "flag"]
+    kind: Kind
     role: Role
     description: str = ""
     synonyms: tuple[str, ...] = ()
