@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from utils.synthesis.model import NUMBERS, ROLES, Kind, Value
+from utils.synthesis.model import Value
 from utils.synthesis.roles import Seen, role_of
 from utils.synthesis.units import unit_of
 

@@ -110,7 +110,7 @@ class _Writer:
         by = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
         steps = [*steps, Step("PARTITION", (f'name="{partition}"', f"by={by}"))]
         if self._named_steps and self._dice.random() < 0.4:
-            head, steps = self._name(partition, head, steps), []
+            head, steps = self._name(f"by_{'_and_'.join(keys)}", head, steps), []
         return head, [*steps, *self._calculated(columns)]
 
     def _calculated(self, columns: list[tuple[str, str]]) -> list[Step]:

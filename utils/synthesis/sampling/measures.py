@@ -98,7 +98,8 @@ class Names:
                 return self.free(f"n_{what.removesuffix('_id').removesuffix('_key')}s")
             if isinstance(value, Field) and value.column.role == "date":
                 return self.free(f"{'first' if expression.function == 'MIN' else 'last'}_{what}")
-            return self.free(f"{_NAMES[expression.function]}_{what}")
+            word = _NAMES[expression.function]
+            return self.free(what if what.startswith(f"{word}_") else f"{word}_{what}")
         if isinstance(expression, Call):
             return self.free(expression.operator.lower())
         return self.free("value")
