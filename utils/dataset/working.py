@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow
 
-MEMORY_MB = 200
+MEMORY_MB = 120
 
 
 @contextmanager
