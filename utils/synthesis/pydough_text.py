@@ -294,7 +294,8 @@ class _Writer:
         else:
             value = self._text(aggregate.value, f"{rows}.")
         self._grouped = grouped
-        option = f", {aggregate.option}" if aggregate.function == "QUANTILE" else ""
+        options = {"QUANTILE": f", {aggregate.option}", "STD": ', type="sample"', "VAR": ', type="sample"'}
+        option = options.get(aggregate.function, "")
         return f"{aggregate.function}({value}{option})"
 
     def _best(self, best: Best) -> str:
