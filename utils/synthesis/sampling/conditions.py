@@ -205,7 +205,7 @@ class Conditions:
 
     def _count(self, source: Collection) -> Expression:
         path = (self._lots.one(source.plural_links),)
-        number = max(2, round(path[0].fanout * self._lots.one([0.5, 1.0, 1.5])))
+        number = counted(path[0].fanout * self._lots.one([0.5, 1.0, 1.5]))
         where = self.some(self._columns.model.end(source, path), (0.7, 0.3), children=False)
         return Call(self._lots.one(["GE", "GE", "GT", "LT"]), (Aggregate("COUNT", path, where), Constant(number)))
 
@@ -220,6 +220,14 @@ class Conditions:
 def constant_of(column: Column, value: Value) -> Constant:
     """A value of a column as a constant."""
     return Constant(value, "text" if column.kind == "text" else "number")
+
+
+def counted(value: float) -> int:
+    """A number of rows near `value` as a person would say it, at least two."""
+    if value < 10:
+        return max(2, round(value))
+    step = 10 ** math.floor(math.log10(value)) // 2
+    return round(value / step) * step
 
 
 def rounded(column: Column, value: float) -> int | float:

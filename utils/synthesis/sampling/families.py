@@ -22,7 +22,7 @@ from utils.synthesis.intent import (
 )
 from utils.synthesis.model import Collection, Role
 from utils.synthesis.sampling.columns import Columns, is_sure
-from utils.synthesis.sampling.conditions import PLAIN, Conditions, constant_of, rounded
+from utils.synthesis.sampling.conditions import PLAIN, Conditions, constant_of, counted, rounded
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
 from utils.synthesis.sampling.measures import Measures, Names, is_never_null
 
@@ -464,7 +464,7 @@ class Families:
     def _above(self, name: str, measure: Aggregate, path: Path = ()) -> Call:
         """A condition on a measure of a group or a parent."""
         if measure.function in ("COUNT", "NDISTINCT"):
-            number: int | float = max(2, round((path[0].fanout if path else 10) * self._lots.one([0.5, 1.0, 1.5])))
+            number: int | float = counted((path[0].fanout if path else 10) * self._lots.one([0.5, 1.0, 1.5]))
         else:
             assert isinstance(measure.value, Field | Call)
             column = next(one.column for one in _fields(measure.value))

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from utils.synthesis.intent import Intent
+from utils.synthesis.intent import Aggregate, Best, Exists, Field, Intent, walk
 from utils.synthesis.model import Model
 from utils.synthesis.sampling.columns import Columns
 from utils.synthesis.sampling.conditions import Conditions
@@ -36,6 +36,25 @@ class Sampler:
         family = self._lots.weighted(self._weights)
         try:
             intent: Intent = getattr(self._families, "listed" if family == "list" else family)()
-            return replace(intent, family=family)
         except NothingFitsError:
             return None
+        return None if _goes_back(intent) or _asks_what_it_says(intent) else replace(intent, family=family)
+
+
+def _goes_back(intent: Intent) -> bool:
+    """Whether rows that refer to others are asked for something of those: it is the same for all of them."""
+    return any(
+        link.child in {one.parent for one in node.path}
+        for node in walk(intent)
+        if isinstance(node, Aggregate | Exists | Best)
+        for field in walk(node)
+        if isinstance(field, Field)
+        for link in field.path
+    )
+
+
+def _asks_what_it_says(intent: Intent) -> bool:
+    """Whether rows are grouped by something that a condition fixes; a period of a date within a longer one is fine."""
+    conditions = [intent.where, *(node.where for node in walk(intent.columns) if isinstance(node, Aggregate))]
+    fixed = {node.column for node in walk(tuple(conditions)) if isinstance(node, Field) and node.column.kind != "date"}
+    return any(node.column in fixed for node in walk(intent.keys) if isinstance(node, Field))
