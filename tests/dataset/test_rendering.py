@@ -12,8 +12,8 @@ from utils.core.console import UserError
 from utils.core.records import Example
 from utils.databases.entries import collection_names, schema_text
 from utils.dataset.contract import contract_problem
-from utils.dataset.prompt_template import Target
-from utils.dataset.rendering import TARGETS, LineSettings, Rendering, program_of
+from utils.dataset.prompt_template import Target, program_of
+from utils.dataset.rendering import TARGETS, LineSettings, Rendering
 from utils.programs.source import code_blocks
 
 PROGRAM = "result = nations.CALCULATE(name, n=COUNT(customers.orders))"

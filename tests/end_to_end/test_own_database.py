@@ -194,9 +194,12 @@ def test_stages_2_to_4_on_a_database_of_ones_own(staged: WorkDir, tmp_path: Path
     assert len(told) == 2
     for line, place in zip(told, ("questions.csv:2", "questions.csv:4"), strict=True):
         assert line.lower().startswith(f"{place}: unknown database 'orchard'; known: ")
-    assert [row["outcome"] for row in lines(latest / "rows.jsonl")][:3] == [
+    assert f"not published: {latest} and the bucket stay as they are" in without.stdout
+    assert json.loads((latest / "manifest.json").read_text(encoding="utf-8")) == manifest
+    [other] = [folder for folder in work.sft.iterdir() if folder.is_dir() and folder.resolve() != latest.resolve()]
+    assert [row["outcome"] for row in lines(other / "rows.jsonl")][:3] == [
         "unknown_schema",
         "unknown_schema",
         "mismatch",
     ]
-    assert lines(latest / "train.jsonl") == []
+    assert lines(other / "train.jsonl") == []

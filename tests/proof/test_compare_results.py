@@ -166,7 +166,7 @@ def test_large_results_are_compared_quickly():
     assert difference(gold, Answer(swapped)) == ""
     assert difference(cut, Answer(swapped[:5_000])) == ""
     assert difference(gold, Answer([*swapped[1:], swapped[0]])) != ""
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 120  # it would take hours
 
 
 CELLS = st.one_of(

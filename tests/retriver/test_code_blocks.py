@@ -150,7 +150,7 @@ def test_marks() -> None:
 def test_a_long_text_is_read_quickly(part: str) -> None:
     started = time.perf_counter()
     read_markdown(part * (100_000 // len(part)))
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 60  # it would take hours
 
 
 @pytest.mark.parametrize("label", ["sql", "json", "bash", "csv", "mermaid"])
@@ -216,7 +216,7 @@ def test_many_unused_collections_are_cut_off_quickly() -> None:
     started = time.perf_counter()
     assert len(unused_programs("a = b.C()\n" * 5000)) == MAX_UNUSED + 1
     assert unused_programs("\n".join(f"a{n} = a{n + 1}.C()" for n in reversed(range(3000))) + "\nresult = a0") == []
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 60  # it would take hours
 
 
 def test_what_assigns_a_result() -> None:

@@ -49,13 +49,13 @@ def map_batches(
 @contextmanager
 def _without_main() -> Iterator[None]:
     """Hide the script that was started: a process started meanwhile would import it, and all that it imports."""
-    main = sys.modules["__main__"]
-    spec, file = main.__spec__, getattr(main, "__file__", None)
-    main.__spec__, main.__file__ = None, None
+    names = vars(sys.modules["__main__"])
+    hidden: dict[str, Any] = {name: names[name] for name in ("__spec__", "__file__") if name in names}
+    names.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
-        main.__spec__, main.__file__ = spec, file
+        names.update(hidden)
 
 
 def _module_of(work: Callable[..., Any]) -> str:
