@@ -23,6 +23,7 @@ COMMANDS = (
     ["-m", "utils.gemini.ledger"],
     ["-m", "utils.databases.build"],
     ["-m", "utils.databases.check_graph"],
+    ["-m", "utils.synthesis.show"],
     ["-m", "retriver.search"],
     ["-m", "retriver.ingest"],
 )

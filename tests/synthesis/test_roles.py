@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from utils.synthesis.model import Value
+from utils.synthesis.model import NUMBERS, ROLES, Kind, Value
+from utils.synthesis.name_words import words_of
 from utils.synthesis.roles import Seen, role_of
 from utils.synthesis.units import unit_of
 
@@ -98,6 +102,8 @@ NUMBER_CASES: list[tuple[str, str, str, Make, str, str]] = [
     ("events", "epoch_ms", "", whole(1_600_000_000_000, 1_700_000_000_000), "code", ""),
     ("events", "ts", "", whole(1_600_000_000_000, 1_700_000_000_000), "code", ""),
     ("events", "event_date", "", of(20230101, 20230315, 20231224, 20240229), "code", ""),
+    ("flights", "dep_time", "", lambda rng, row: 100 * rng.randint(0, 23) + rng.randint(0, 59), "code", ""),
+    ("flights", "flight_time", "", whole(30, 900), "measure", ""),
     ("requests", "status_code", "", of(200, 301, 404, 500), "category", ""),
     ("requests", "http_status", "", of(200, 301, 404, 500), "category", ""),
     ("products", "barcode", "", lambda rng, row: 4_000_000_000_000 + row, "identifier", ""),
@@ -234,3 +240,100 @@ TEXT_CASES: list[tuple[str, str, str, Make, str]] = [
 @pytest.mark.parametrize(("collection", "name", "said", "make", "role"), TEXT_CASES)
 def test_texts(collection: str, name: str, said: str, make: Make, role: str) -> None:
     assert role_of(seen(collection, name, made(make), said)) == role
+
+
+def test_a_key_and_what_stands_on_a_relationship() -> None:
+    numbers = made(lambda rng, row: row)
+    assert role_of(seen("users", "key", numbers, key=True)) == "identifier"
+    assert role_of(seen("profiles", "user_id", numbers, key=True, foreign=True)) == "identifier"
+    assert role_of(seen("orders", "user_id", made(whole(1, 90)), foreign=True)) == "foreign_key"
+    assert role_of(seen("orders", "buyer", made(whole(1, 90)), foreign=True)) == "foreign_key"
+    assert role_of(seen("lines", "line_number", made(whole(1, 7)), part_of_key=True)) == "identifier"
+    assert role_of(seen("countries", "code", made(text("@@%")), key=True)) == "identifier"
+    assert role_of(seen("countries", "name", made(text("Land %")), key=True)) == "name"
+
+
+def test_the_same_stock_at_many_times_cannot_be_added() -> None:
+    values = made(whole(0, 9000))
+    assert role_of(seen("accounts", "balance", values)) == "amount"
+    assert role_of(seen("balances", "balance", values, snapshot=True)) == "measure"
+    assert role_of(seen("daily_stock", "available_qty", values, snapshot=True)) == "measure"
+    assert role_of(seen("daily_sales", "units_sold", values, snapshot=True)) == "amount"
+
+
+def test_one_value_tells_a_reader_nothing() -> None:
+    assert role_of(seen("orders", "status", ["open"] * 9)) == "code"
+    assert role_of(seen("orders", "quantity", [1] * 9)) == "code"
+    assert role_of(seen("orders", "is_paid", [], kind="flag")) == "code"
+    assert role_of(seen("orders", "paid_on", ["2023-01-01"] * 9, kind="date")) == "date"
+
+
+def test_a_name_that_says_nothing_is_told_by_synonyms_then_by_the_description() -> None:
+    prices, days = made(real(1, 99)), made(whole(20230000, 20240000))
+    assert role_of(seen("sales", "x17", prices)) == "measure"
+    assert role_of(seen("sales", "x17", prices, synonyms=("revenue",))) == "amount"
+    assert role_of(seen("sales", "x17", prices, "Revenue of the sale in dollars")) == "amount"
+    assert role_of(seen("sales", "price", prices, synonyms=("revenue",))) == "measure"
+    assert role_of(seen("sales", "x17", days, "Postal code of the buyer")) == "code"
+
+
+def test_small_tables_repeat_little() -> None:
+    cars = [("red", "Ford"), ("blue", "Opel"), ("red", "Fiat"), ("black", "Ford"), ("white", "Seat"), ("red", "Audi")]
+    assert role_of(seen("cars", "color", [color for color, _ in cars])) == "category"
+    assert role_of(seen("cars", "make", [make for _, make in cars])) == "category"
+    assert role_of(seen("people", "name", ["Ada", "Bo", "Cleo", "Dov", "Ea", "Finn"])) == "name"
+
+
+@pytest.mark.parametrize(("collection", "name", "said", "make", "role"), TEXT_CASES)
+def test_a_prefix_of_the_table_changes_nothing(collection: str, name: str, said: str, make: Make, role: str) -> None:
+    assert role_of(seen(collection, f"t_{name}", made(make), said)) == role
+
+
+words = st.lists(
+    st.sampled_from(
+        ["unit", "price", "order", "date", "is", "active", "user", "id", "zip", "code", "total", "amount", "rate"]
+    ),
+    min_size=1,
+)
+
+
+@given(words)
+def test_the_way_a_name_is_written_changes_nothing(parts: list[str]) -> None:
+    written = {
+        "_".join(parts),
+        "_".join(parts).upper(),
+        "".join(map(str.title, parts)),
+        parts[0] + "".join(map(str.title, parts[1:])),
+        "x_" + "_".join(parts) + "1",
+    }
+    assert {words_of(name) for name in written} == {tuple(parts)}
+
+
+columns = st.builds(
+    seen,
+    collection=st.sampled_from(["users", "order_lines", "dailyStock", ""]),
+    name=st.sampled_from([case[1] for case in NUMBER_CASES + TEXT_CASES]) | st.text(max_size=12),
+    values=st.lists(st.integers(-(10**13), 10**13) | st.floats(-1e9, 1e9))
+    | st.lists(st.integers(0, 1))
+    | st.lists(st.text(max_size=30)),
+    description=st.text(max_size=30) | st.sampled_from(["Number of rooms", "Whether it is paid", "Price of one share"]),
+    synonyms=st.lists(st.text(max_size=12), max_size=2).map(tuple),
+    key=st.booleans(),
+    part_of_key=st.booleans(),
+    foreign=st.booleans(),
+    snapshot=st.booleans(),
+)
+
+
+@given(columns, st.sampled_from(get_args(Kind)))
+def test_every_column_has_a_role_that_fits_it(column: Seen, kind: Kind) -> None:
+    numbers = all(isinstance(value, int | float) for value in column.values) and column.values
+    column = replace(column, kind="number" if numbers else ("text" if kind == "number" else kind))
+    role = role_of(column)
+    assert role in ROLES
+    assert role not in NUMBERS or column.kind == "number"
+    assert role != "flag" or column.kind == "flag" or {*column.values} == {0, 1}
+    assert (role == "date") <= (column.kind == "date")
+    unit = unit_of(column, role)
+    assert not unit or role in NUMBERS or (role, unit) == ("category", "year")
+    assert column.foreign <= (role in ("foreign_key", "identifier", "name", "date") or column.key)

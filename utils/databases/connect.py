@@ -51,6 +51,8 @@ def driver_error(dialect: Dialect) -> type[Exception]:
     if dialect == "sqlite":
         return sqlite3.Error
     if dialect == "duckdb":
+        import duckdb
+
         return duckdb.Error
     import psycopg  # half a second that other databases need not wait for
 

@@ -30,5 +30,7 @@ def sample_sql(source: str, columns: Sequence[str], rows: int, wanted: int, dial
         share = min(100.0, 150.0 * wanted / rows)
         return f"{select} TABLESAMPLE BERNOULLI ({share}) REPEATABLE (1) LIMIT {wanted}"
     if dialect == "sqlite" and stored == "table":
-        return f"{select} WHERE rowid % {rows // wanted} = 0 LIMIT {wanted}"
+        # a step through the rows would see a single case of what repeats every few rows
+        scattered = "((rowid % 2147483647) * 2654435761 % 4294967296 >> 8)"
+        return f"{select} WHERE {scattered} % {rows // wanted} = 0 LIMIT {wanted}"
     return f"{select} LIMIT {wanted}"

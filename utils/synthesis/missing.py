@@ -27,10 +27,10 @@ def missing_notes(model: Model) -> list[str]:
         reached = {link.child for collection in collections for link in collection.links.values()}
         alone = [one.name for one in collections if not one.links and one.name not in reached]
         if alone:
-            notes.append(f"no relationship leads to or from {_listed(alone)}")
+            notes.append(f"no relationship leads to or from {listed(alone)}")
     unlike = [one.name for one in collections if not one.synonyms]
     if unlike:
-        notes.append(f"no synonyms of {_listed(unlike)}, so that questions always call them the same")
+        notes.append(f"no synonyms of {listed(unlike)}, so that questions always call them the same")
     return [*notes, *(note for collection in collections for note in _notes_of(collection))]
 
 
@@ -40,7 +40,7 @@ def _notes_of(collection: Collection) -> Iterator[str]:
     columns = list(collection.columns.values())
     undescribed = [column.name for column in columns if not column.description]
     if undescribed:
-        yield f"{collection.name}: no description of {_listed(undescribed)}, called by their names alone"
+        yield f"{collection.name}: no description of {listed(undescribed)}, called by their names alone"
     if collection.label is None and not collection.of_role("foreign_key"):
         yield f"{collection.name}: no property is a name; its rows are told apart by {', '.join(collection.key)}"
     for column in columns:
@@ -49,14 +49,14 @@ def _notes_of(collection: Collection) -> Iterator[str]:
 
 def _notes_of_column(column: Column) -> Iterator[str]:
     if not column.values:
-        yield f"{column!r}: holds no value"
+        yield f"{column!r}: holds no value, or hardly any"
     elif column.kind == "text" and look_of([str(value) for value in column.values]) == "day":
         yield f"{column!r}: holds days as text, so that it is no date"
     elif column.role == "code" and words_of(column.name)[-1:] and words_of(column.name)[-1] in IDENTIFIERS:
         yield f"{column!r}: seems to refer to something, but no relationship stands on it"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

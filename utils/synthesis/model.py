@@ -28,8 +28,9 @@ class Column:
     """A property of a collection with what its data shows.
 
     `values` are distinct values, the most frequent first (dates as ISO text), `quantiles` the 10th, 25th, 50th, 75th
-    and 90th percentile of a number. `time` says that a date has a time of day. `unit` is what numbers that may be
-    compared share, such as "money"; "" where it is not known.
+    and 90th percentile of a number; of a large table both are a sample's. `unique`: a key that graph or database keeps,
+    in made data, too. `time` says that a date has a time of day. `unit` is what numbers that may be compared share,
+    such as "money" (see units.py); "" where it is not known.
     """
 
     collection: str

@@ -17,7 +17,7 @@ from utils.databases.connect import connect_read_only, dialect_of
 from utils.databases.graph_relations import Graph, Relationship, relationships_of
 from utils.databases.names import quoted
 from utils.synthesis.hints import Hints, hints_path, read_hints
-from utils.synthesis.missing import missing_notes
+from utils.synthesis.missing import listed, missing_notes
 from utils.synthesis.model import Collection, Column, Link, Model
 from utils.synthesis.name_words import words_of
 from utils.synthesis.role_words import IDENTIFIERS, SNAPSHOTS
@@ -107,13 +107,23 @@ class _Reading:
             if not hints.collection(item["name"]).skip:
                 self._add_source(item)
         related = list(zip(relationships_of(graph), graph["relationships"], strict=True))
-        self._singular = [one for one, _ in related if one.singular]
+        self._references = [one for relationship, _ in related for one in self._as_references(relationship)]
         self._links = [link for one, item in related if (link := self._link(one, item)) is not None]
 
     def model(self) -> Model:
         """The model as graph and data have it."""
         collections = {name: self._collection(source) for name, source in self._sources.items()}
-        return Model(self._graph["name"], collections, tuple(self._notes))
+        notes = [*self._notes, *map(self._loose, collections.values())]
+        return Model(self._graph["name"], collections, tuple(note for note in notes if note))
+
+    def _loose(self, collection: Collection) -> str:
+        """A note of columns without nulls in which made data has some, because it may; "" where there is none."""
+        source = self._sources[collection.name]
+        full = [name for name, shown in source.shown.items() if shown.filled == source.table.rows]
+        asked = collection.of_role("amount", "measure", "category", "name", "date", "flag")
+        loose = [column.name for column in asked if column.nulls and column.name in full]
+        why = "but the database allows some, so that less is asked about them"
+        return f"{collection.name}: no null in {listed(loose)}, {why}" if loose else ""
 
     def _leave_out(self, what: str, why: str) -> None:
         self._notes.append(f"{what}: left out, {why}")
@@ -171,6 +181,17 @@ class _Reading:
             return f"its key {name} is not unique" if self._database.rows(repeated) else ""
         except UnreadableError as error:
             return f"its key {name} cannot be checked ({error})"
+
+    def _as_references(self, relationship: Relationship) -> Iterator[Relationship]:
+        """A relationship from the side that refers to one row: as it is, or turned where its parent's side is a key."""
+        parent = self._sources.get(relationship.parent)
+        if relationship.singular:
+            yield relationship
+        elif parent is not None and {left for left, _ in relationship.keys} in map(set, parent.keys):
+            turned = tuple((right, left) for left, right in relationship.keys)
+            yield replace(
+                relationship, parent=relationship.child, child=relationship.parent, keys=turned, always_matches=None
+            )
 
     def _link(self, relationship: Relationship, item: dict[str, Any]) -> Link | None:
         parent, child = self._sources.get(relationship.parent), self._sources.get(relationship.child)
@@ -286,10 +307,10 @@ class _Reading:
         )
 
     def _claims(self, source: _Source, name: str) -> list[bool | None]:
-        """Whether the relationships to one row that stand on a property always match, as the graph says."""
+        """Of the relationships that make a property refer to one row: whether they always match, as the graph says."""
         return [
             one.always_matches
-            for one in self._singular
+            for one in self._references
             if one.parent == source.name and any(left == name for left, _ in one.keys)
         ]
 

@@ -104,10 +104,10 @@ class Seen:
 
 def role_of(seen: Seen) -> Role:
     """The role of a column; one with a single value, or none, is a "code": it tells a reader nothing."""
-    if seen.foreign and not seen.key:
-        return "foreign_key"
     if seen.kind == "date":
         return "date"
+    if seen.foreign and not seen.key:
+        return "foreign_key"
     if seen.distinct <= 1 and not (seen.key or seen.part_of_key):
         return "code"
     if seen.kind == "flag":

@@ -1,0 +1,46 @@
+"""What an aggregate of values is called: "total amount", "90th percentile of the price"."""
+
+from __future__ import annotations
+
+from utils.synthesis.english.phrases import Phrase
+from utils.synthesis.english.voice import Voice
+from utils.synthesis.english.words import ordinal
+
+_LEVELS = {"AVG": "average", "MEDIAN": "median"}
+
+
+def measured(voice: Voice, function: str, option: str, value: Phrase) -> Phrase:
+    """The head of an aggregate of `value`, without the rows it is taken over."""
+    words = value.head
+    match function:
+        case "SUM":
+            head = f"{'combined' if 'total' in words.split() else 'total'} {words}"
+        case "AVG" | "MEDIAN":
+            head = f"{_LEVELS[function]} {words}"
+        case "MIN" | "MAX":
+            head = f"{_extreme(voice, function, value)} {words}"
+        case "STD":
+            head = f"sample standard deviation of the {words}"
+        case "VAR":
+            head = f"sample variance of the {words}"
+        case "QUANTILE":
+            head = f"{ordinal(round(float(option) * 100))} percentile of the {words}"
+        case "ANYTHING":
+            head = words
+        case _:
+            raise ValueError(f"no aggregate: {function}")
+    sort = value.sort if function in ("MIN", "MAX", "ANYTHING") else "price" if value.sort == "price" else "number"
+    joint = "across" if " of " in head else "of"
+    short = head.replace(words, value.short) if value.short else ""
+    return Phrase(head, joint=joint, sort=sort, short=short, column=value.column, note=value.note)
+
+
+def _extreme(voice: Voice, function: str, value: Phrase) -> str:
+    most = function == "MAX"
+    if value.sort == "date":
+        return voice.one_of("latest", "most recent") if most else "earliest"
+    if value.sort in ("text", "identifier"):
+        return "alphabetically last" if most else "alphabetically first"
+    if value.head.startswith("number of "):
+        return "largest" if most else "smallest"
+    return "highest" if most else "lowest"

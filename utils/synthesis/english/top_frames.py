@@ -1,0 +1,169 @@
+"""Questions for the first few of rows or groups, of all or within each of others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from utils.synthesis.english import ordering
+from utils.synthesis.english.items import columns_listed, named_before, taken_over, told_apart
+from utils.synthesis.english.parts import names_rows, over_rows, show, taken_over_all
+from utils.synthesis.english.phrases import Counted, Phrase, noun_phrase
+from utils.synthesis.english.plan import Plan, Top
+from utils.synthesis.english.voice import Voice
+from utils.synthesis.english.words import in_words, listed, ordinal
+
+_SHORT_LIST = 12  # words
+_OPEN_CLAUSES = frozenset(("of", "for", "with", "without", "have", "who", "that", "whose"))
+
+
+def first_few(plan: Plan, voice: Voice, register: str) -> list[str]:
+    """Wordings of a question for the first few of all."""
+    top = plan.top
+    assert top is not None
+    lead, phrase, columns = _decided(plan, voice, top)
+    rows, number = plan.rows, top.number
+    parts = (ordering.direction(phrase, top.descending) if number > 1 else "", *_ties(plan, voice, top))
+    tail = "".join(f", {part}" for part in parts if part)
+    outs, bare = f"{columns_listed(columns)}{tail}", f"{columns_listed(columns, articles=False)}{tail}"
+    few = ordering.first_few(rows, number, phrase, top.descending)
+    asked = _asked(rows, number, phrase, top.descending)
+    if ordering.has_superlative(phrase) and (
+        _OPEN_CLAUSES & set(rows.many.split()) or (register == "context" and not lead)
+    ):
+        return _among(
+            rows.many, lead, number, ordering.superlative(phrase, top.descending), outs, bare, voice, register
+        )
+    verb = show(voice)
+    match register:
+        case "imperative":
+            short = [f"{lead}{verb} {columns_listed(columns)} of {few}{tail}."]
+            return [f"{lead}find {few}.  {verb} {outs}.", *(short if len(outs.split()) <= _SHORT_LIST else [])]
+        case "interrogative":
+            return [f"{lead}{asked}?  {verb} {outs}."]
+        case "terse":
+            wordings = [f"{lead}{few.removeprefix('the ')}: {bare}."]
+            if top.descending and number > 1 and ordering.has_superlative(phrase) and not taken_over(phrase):
+                wordings.append(f"{lead}top {number} {rows.many} by {phrase.bare}: {bare}.")
+            return wordings
+        case "report":
+            short = [f"{lead}we need {columns_listed(columns)} of {few}{tail}."]
+            return [f"{lead}please report {few}, showing {outs}.", *(short if len(outs.split()) <= _SHORT_LIST else [])]
+        case "conversational":
+            return [
+                f"{lead}can you tell me {asked}?  I need {outs}.",
+                f"{lead}I'd like to know {asked}.  Please {verb} {outs}.",
+            ]
+    return [f"{lead}find {few}.  {verb} {outs}."]
+
+
+def _asked(rows: Counted, number: int, phrase: Phrase, descending: bool) -> str:
+    """The question which they are: "which five customers have the most orders"."""
+    if not ordering.has_superlative(phrase):
+        return f"what {'are' if number > 1 else 'is'} {ordering.first_few(rows, number, phrase, descending)}"
+    most = ordering.superlative(phrase, descending)
+    return f"which {in_words(number)} {rows.many} have {most}" if number > 1 else f"which {rows.one} has {most}"
+
+
+def _among(
+    rows: str, lead: str, number: int, most: str, outs: str, bare: str, voice: Voice, register: str
+) -> list[str]:
+    """The question for the first few where what is said of the rows comes first: "Among all ..., find the five"."""
+    count = in_words(number) if number > 1 else "one"
+    few, asked = f"the {count} with {most}", f"which {count} {'have' if number > 1 else 'has'} {most}"
+    among = f"{lead}{'and ' if lead else ''}among all {rows}"
+    verb = show(voice)
+    match register:
+        case "interrogative":
+            return [f"{among}, {asked}?  {verb} {outs}."]
+        case "terse":
+            return [f"{lead}{rows}, only {few}: {bare}."]
+        case "report":
+            return [f"{among}, please report {few}, showing {outs}."]
+        case "conversational":
+            return [f"{among}, can you tell me {asked}?  I need {outs}."]
+        case "context":
+            return [f"{lead}take all {rows}.  Find {few} and {verb} {outs}."]
+    return [f"{among}, find {few}.  {verb} {outs}."]
+
+
+def _decided(plan: Plan, voice: Voice, top: Top) -> tuple[str, Phrase, list[Phrase]]:
+    """Words on the rows that are measured, the value that decides with what it is taken over, and the columns."""
+    phrase = top.order[0][0]
+    front = ""
+    shown = plan.columns_of_subject
+    measures = [one for one in shown.values() if one not in plan.keys]
+    if plan.keys:
+        apart = sum(one.over_all for one in measures) > 1 or not phrase.over_all
+        front, _ = over_rows(plan, voice, measures if apart else [phrase], apart)
+    columns = []
+    for name, one in shown.items():
+        alike = [other for other in shown.values() if other.name == one.name]
+        if one in plan.keys or (name == top.decides and len(alike) == 1):
+            columns.append(replace(named_before(one), note=one.note))
+        elif plan.keys and one.over_all and not front and not plan.scope and not names_rows(plan, one):
+            columns.append(taken_over_all(plan, one))
+        else:
+            columns.append(one)
+    if plan.keys and phrase.over_all and not front and (plan.scope or not names_rows(plan, phrase)):
+        phrase = taken_over_all(plan, phrase)
+    said = " ".join(trait.many for trait in plan.traits)
+    if taken_over(phrase) and taken_over(phrase) in said:
+        such = f"such {phrase.name.split('number of ', 1)[-1]}"
+        phrase = replace(phrase, counted=Counted(such, such)) if phrase.is_count else named_before(phrase)
+    return f"{front}, " if front else "", phrase, told_apart(columns, plan.noun.one)
+
+
+def _ties(plan: Plan, voice: Voice, top: Top) -> list[str]:
+    """How ties are broken; where they are not, a remark says so."""
+    if top.ties:
+        plan.remarks.append("Equal values share a place" + (", and no place is skipped" if top.ties == "dense" else ""))
+        return []
+    said = ordering.ties(voice, top.order[1:])
+    return [said] if said else []
+
+
+def first_few_within(plan: Plan, voice: Voice, register: str) -> list[str]:
+    """Wordings of a question for the first few within each of others."""
+    top = plan.top
+    assert top is not None
+    lead, phrase, columns = _decided(plan, voice, top)
+    per = listed([one.head for one in top.per])
+    columns = [replace(one, head="rank", note="") if one.sort == "rank" else one for one in columns]
+    outs, bare = columns_listed(columns), columns_listed(columns, articles=False)
+    tail = "".join(f", {part}" for part in _ties(plan, voice, top))
+    few, asked = _few_within(_inner(plan, top), top, phrase)
+    order = f"  sort {ordering.sorted_by(voice, plan.order)}." if plan.order else ""
+    verb = show(voice)
+    match register:
+        case "imperative":
+            return [f"{lead}for each {per}, find {few}{tail}.  {verb} {outs}.{order}"]
+        case "interrogative":
+            return [f"{lead}for each {per}, {asked}?  {verb} {outs}{tail}.{order}"]
+        case "terse":
+            return [f"{lead}{few.removeprefix('the ')} per {per}: {bare}{tail}.{order}"]
+        case "report":
+            return [f"{lead}please report {few} for each {per}, showing {outs}{tail}.{order}"]
+        case "conversational":
+            return [f"{lead}can you tell me {asked} for each {per}?  I need {outs}{tail}.{order}"]
+    return [f"{lead}taking each {per} by itself, find {few}{tail}.  {verb} {outs}.{order}"]
+
+
+def _inner(plan: Plan, top: Top) -> Counted:
+    """What is ranked within each of the others: rows, or groups by the other keys."""
+    outer = {one.head for one in top.per}
+    inner = [key for key in plan.keys if key.head not in outer]
+    if not inner:
+        return plan.rows
+    name = listed([key.head for key in inner])
+    many = ordering.plural_of(inner[0]) if len(inner) == 1 else f"combinations of {name}"
+    return noun_phrase(replace(plan.subject, one=name, many=many), plan.traits)
+
+
+def _few_within(rows: Counted, top: Top, phrase: Phrase) -> tuple[str, str]:
+    """The first few, as a noun phrase and as a question."""
+    if top.exact:
+        place = f"{ordinal(top.number)} by {phrase.whole}{'' if top.descending else ', lowest first'}"
+        return f"the {rows.one} that comes {place}", f"which {rows.one} comes {place}"
+    return ordering.first_few(rows, top.number, phrase, top.descending), _asked(
+        rows, top.number, phrase, top.descending
+    )

@@ -1,0 +1,140 @@
+"""Questions whose answer is one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from utils.synthesis.english.items import columns_listed, taken_over, without_shared_note
+from utils.synthesis.english.parts import how_many, names_rows, over_rows, taken_over_all
+from utils.synthesis.english.phrases import Phrase
+from utils.synthesis.english.plan import Plan
+from utils.synthesis.english.voice import Voice
+from utils.synthesis.english.words import listed
+
+_WORDS = {
+    "AVG": "average", "MAX": "highest", "MIN": "lowest", "MEDIAN": "median", "SUM": "overall", "ANYTHING": "",
+    "STD": "sample standard deviation of the", "VAR": "sample variance of the",
+    "NDISTINCT": "number of different values of the",
+}  # fmt: skip
+
+
+def in_all(plan: Plan, voice: Voice, register: str) -> list[str]:
+    """Wordings of a question for totals over all rows."""
+    measures = list(plan.columns.values())
+    if len(measures) == 1 and (special := _one_figure(plan, voice, measures[0], register)):
+        return special
+    front, measures = over_rows(plan, voice, measures, apart=register == "context")
+    columns, remark = without_shared_note(measures)
+    if remark:
+        plan.remarks.append(remark)
+    if len(columns) == 1 and columns[0].note.startswith("rounded"):
+        outs, note = replace(columns[0], note="").the, f", {columns[0].note}"
+    else:
+        outs, note = columns_listed(columns), ""
+    first = columns[0]
+    if (
+        register == "interrogative"
+        and len(columns) > 1
+        and first.is_count
+        and first.over_all
+        and not front
+        and not first.note
+    ):
+        rest = columns_listed([first, *columns[1:]]).split(" and ", 1) if len(columns) == 2 else None
+        if rest and rest[1].startswith("their "):
+            return [f"{how_many(plan.noun, plan.scope)}, and what is {rest[1]}?"]
+    return _told(outs, f"{front}, " if front else "", len(columns), note, voice, register)
+
+
+def _told(outs: str, lead: str, count: int, note: str, voice: Voice, register: str) -> list[str]:
+    verb = "is" if count == 1 else "are"
+    match register:
+        case "imperative":
+            return [f"{lead}{voice.one_of('calculate', 'work out', 'find')} {outs}{note}."]
+        case "interrogative":
+            return [f"{lead}what {verb} {outs}{note}?"]
+        case "terse":
+            return [f"{lead}{outs.removeprefix('the ')}{note}."]
+        case "report":
+            return [f"{lead}please report {outs}{note}.", f"{lead}we need {outs}{note}."]
+        case "conversational":
+            return [f"{lead}can you tell me {outs}{note}?", f"{lead}I'd like to know {outs}{note}."]
+    return [f"{lead}what {verb} {outs}{note}?", f"{lead}{voice.one_of('calculate', 'work out')} {outs}{note}."]
+
+
+def _one_figure(plan: Plan, voice: Voice, phrase: Phrase, register: str) -> list[str]:
+    """A single count or percentage has wordings of its own."""
+    note = f", {phrase.note}" if phrase.note else ""
+    if phrase.is_count and phrase.over_all and not phrase.note:
+        asked = how_many(plan.noun, plan.scope)
+        match register:
+            case "imperative":
+                return [f"count {'the' if plan.scope else 'all'} {plan.scoped.many}."]
+            case "interrogative":
+                return [f"{asked}?"]
+            case "conversational":
+                return [f"can you tell me {asked}?", f"I'd like to know {asked}."]
+            case "context" if plan.scope:
+                return [f"{voice.one_of('looking at', 'we are looking at')} {plan.scoped.many}: how many are there?"]
+        return []
+    if phrase.that and phrase.over_all:
+        asked = f"what percentage of {plan.scoped.many} {phrase.that}{note}"
+        match register:
+            case "interrogative":
+                return [f"{asked}?"]
+            case "conversational":
+                return [f"can you tell me {asked}?", f"I'd like to know {asked}."]
+            case "context":
+                return [f"of all {plan.scoped.many}, what percentage {phrase.that}{note}?"]
+    if (
+        phrase.sort == "count"
+        and phrase.head.startswith("number of different ")
+        and phrase.over_all
+        and register == "interrogative"
+    ):
+        return [f"how many {phrase.head.removeprefix('number of ')} are there across {plan.scoped.many}{note}?"]
+    return []
+
+
+def summarised(plan: Plan, voice: Voice, register: str) -> list[str]:
+    """Wordings of a question for what groups or rows have on average, or at most."""
+    summary = plan.intent.summary
+    counted = [Phrase("number", counted=plan.rows) for _name, _function, result in summary if not result]
+    texts = [one.whole for one in counted]
+    measures = list(dict.fromkeys(result for _name, _function, result in summary if result))
+    front = ""
+    for result in measures:
+        measure = plan.named[result]
+        if plan.keys:
+            front, measure = _of_groups(plan, voice, measure)
+        words = [_WORDS.get(function, function.lower()) for _name, function, other in summary if other == result]
+        texts.append(_leveled(words, measure, plan.rows.one))
+    if plan.keys and plan.scope and not measures:
+        front, _ = over_rows(plan, voice, [], apart=True)
+    if not plan.keys and measures:
+        _childless_too(plan, plan.named[measures[0]])
+    return _told(f"the {listed(texts)}", f"{front}, " if front else "", len(summary), "", voice, register)
+
+
+def _of_groups(plan: Plan, voice: Voice, measure: Phrase) -> tuple[str, Phrase]:
+    if not measure.over_all:
+        return over_rows(plan, voice, [measure], apart=True)[0], measure
+    if plan.scope or not names_rows(plan, measure):
+        return "", taken_over_all(plan, measure)
+    return "", measure
+
+
+def _leveled(words: Sequence[str], measure: Phrase, per: str) -> str:
+    """ "average and highest number of orders per customer"; the most that any one has is that "of any one customer"."""
+    single = set(words) <= {"highest", "lowest"}
+    return f"{listed(list(words))} {measure.whole} {'for any one' if single else 'per'} {per}"
+
+
+def _childless_too(plan: Plan, measure: Phrase) -> None:
+    if not taken_over(measure) or plan.intent.having:
+        return
+    zero = measure.sort == "count" or measure.head.startswith("total ")
+    plan.remarks.append(
+        f"Count {plan.noun.many} without any as 0" if zero else f"Leave out {plan.noun.many} without any"
+    )
