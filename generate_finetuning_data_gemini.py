@@ -2,6 +2,7 @@
 """Stage 3: a proven PyDough program for every question.
 
     python generate_finetuning_data_gemini.py --provider corpus
+    python generate_finetuning_data_gemini.py --provider synthetic --target-accepted 1000
     python generate_finetuning_data_gemini.py --provider gemini --questions mine.csv
 
     python generate_finetuning_data_gemini.py --provider gemini --dry-run
@@ -20,6 +21,7 @@ import sys
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from retriver.arguments import (
     add_retrieval_arguments,
@@ -33,13 +35,14 @@ from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
-from utils.core.paths import QUESTIONS_DIR
+from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import QuestionFiles, question_files
 from utils.core.records import Example
 from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
-from utils.databases.entries import input_files
+from utils.databases.catalog import DatabaseEntry
+from utils.databases.entries import hint_files, input_files
 from utils.dataset.arguments import add_split_arguments, split_rule
 from utils.dataset.facts import side_of
 from utils.gemini.arguments import add_gemini_arguments, chosen_provider
@@ -59,8 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/*.csv but the basic questions)")
     parser.add_argument(
         "--provider",
-        choices=("corpus", "gemini"),
-        help="where programs come from (default: gemini when a key is set, else corpus)",
+        choices=("corpus", "gemini", "synthetic"),
+        help="where programs come from: the corpus alone; it and Gemini; it, and questions and programs made from "
+        "graph and data (default: gemini when a key is set, else corpus)",
     )
     add_generation_arguments(parser)
     add_split_arguments(parser)
@@ -95,12 +99,13 @@ def main(argv: list[str] | None = None) -> int:
         held_out=lambda example: example.is_benchmark or side_of(example, split) != "train",
         ask_all=args.ask == "all",
         target=args.target_accepted,
+        **_made(args, rows, entries, work),
     )
     if args.dry_run:
         found = forecast(plan, retriever_from(args, app_settings), work.ledger, endpoint_name(args.base_url))
         print(in_full(found, plan.generation, Prices(args.prices), args.max_cost_usd))
         return ExitCode.DONE
-    inputs = [*files, documented, *retrieval_files(args), *input_files(entries, rows.databases)]
+    inputs = [*files, documented, *retrieval_files(args), *input_files(entries, rows.databases), *hint_files(entries)]
     asked = {} if provider == "corpus" else _asked(args, plan)
     entry_state = repr(sorted(entries.items()))
     settings = {**asked, **retrieval_state(args, app_settings), "provider": provider}
@@ -120,6 +125,23 @@ def main(argv: list[str] | None = None) -> int:
     if args.target_accepted is not None and provider == "gemini":
         code = max(code, _target_code(counts["accepted"], args.target_accepted))
     return code
+
+
+def _made(
+    args: argparse.Namespace, rows: QuestionFiles, entries: dict[str, DatabaseEntry], work: WorkDir
+) -> dict[str, Any]:
+    """Rows from synthesis, where the flags ask for them."""
+    if args.provider != "synthetic":
+        return {}
+    from utils.synthesis.arguments import chosen_entries, synthesis_settings  # load what other providers need not
+    from utils.synthesis.rows import SyntheticRows
+
+    made = SyntheticRows(
+        chosen_entries(args, entries, rows.databases), (row.question for row in rows), synthesis_settings(args)
+    )
+    for note in made.notes:
+        print(f"synthesis: {note}")
+    return {"made": made, "made_questions": work.stage("synthetic")}
 
 
 def _asked(args: argparse.Namespace, plan: StagePlan) -> dict[str, object]:

@@ -68,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     check_publish_arguments(args, app_settings)
     work = work_dir_of(args)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
+    files += [path for path in [work.stage("synthetic")] if path.is_file()]
     entries = entries_from(args, work)
     check_configs(args, entries.values())
     plan = ReleasePlan(

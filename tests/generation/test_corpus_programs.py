@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from utils.core.paths import WorkDir
-from utils.core.questions import QuestionRow
+from utils.core.questions import CORPUS, QuestionRow
 from utils.core.records import Example, Question, Verdict
 from utils.databases.catalog import built_in_entries
-from utils.generation.examples import CORPUS, CorpusProver, proven_or_not, unproven
+from utils.generation.examples import CorpusProver, proven_or_not, unproven
 from utils.proof.runner import Prover
 from utils.proof.settings import DEFAULT_INSTANCES
 

@@ -13,6 +13,11 @@ KNOWLEDGE_DIR = PROJECT_ROOT / "retriver" / "knowledge"
 DEFAULT_WORK_DIR = PROJECT_ROOT / "training_data"
 
 
+def hints_path(graph_path: Path) -> Path:
+    """Where the hints of a graph file stand, which are no graph: `broker.json` has `broker.hints.json`."""
+    return graph_path.with_suffix(HINTS_SUFFIX)
+
+
 @dataclass(frozen=True)
 class WorkDir:
     """The folder of everything built: `databases/`, `stages/`, `sft/`, `cache/`.

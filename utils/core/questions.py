@@ -16,12 +16,16 @@ BUSINESS_COLUMNS = ("question_id", "db_name", "question")
 LANGUAGE_COLUMNS = ("question_id", "question")
 
 
+CORPUS, SYNTHETIC = "corpus", "synthetic"
+
+
 @dataclass(frozen=True)
 class QuestionRow:
-    """One row read: the question, and what is wrong with it ("" when nothing is)."""
+    """One row: the question, what is wrong with it ("" when nothing is), and where it and its program come from."""
 
     question: Question
     problem: str = ""
+    origin: str = CORPUS
 
 
 def read_questions(paths: Iterable[Path], required: tuple[str, ...] = BUSINESS_COLUMNS) -> Iterator[QuestionRow]:

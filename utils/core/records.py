@@ -18,7 +18,7 @@ VerdictStatus = Literal[
     "degenerate",  # gold gives nothing (no rows, or only nulls), so nothing is proven
     "infra_error",  # the fault is the machine's or the configuration's, not the program's
 ]
-Tier = Literal["gold", "vote", "doc"]
+Tier = Literal["gold", "vote", "synthetic", "doc"]
 
 
 ExampleStatus = Literal[

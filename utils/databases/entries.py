@@ -7,6 +7,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from utils.core.paths import hints_path
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.connect import database_path, is_file
 from utils.databases.graph_relations import Graph
@@ -57,6 +58,13 @@ def input_files(entries: Mapping[str, DatabaseEntry], used: Collection[str]) -> 
     What a server holds is no file, so its changes are not noticed.
     """
     return [path for name, entry in entries.items() if name.lower() in used for path in files_of(entry)]
+
+
+def hint_files(entries: Mapping[str, DatabaseEntry]) -> list[Path]:
+    """The files beside the entries' graphs that say how synthesis reads them, as far as there are any."""
+    graphs = {entry.graph_path for entry in entries.values()}
+    hints = map(hints_path, sorted(graphs))
+    return [path for path in hints if path.is_file()]
 
 
 def files_of(entry: DatabaseEntry) -> list[Path]:

@@ -28,7 +28,7 @@ from utils.programs.terms import operators
 if TYPE_CHECKING:
     from utils.dataset.decontaminate import Contamination  # loads sqlglot and SciPy
 
-TIERS: tuple[Tier, ...] = ("gold", "vote")  # the best proven first
+TIERS: tuple[Tier, ...] = ("gold", "vote", "synthetic")  # the best proven first
 
 
 class RowFacts(NamedTuple):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from utils.core.console import UserError
-from utils.core.questions import QuestionRow
+from utils.core.questions import SYNTHETIC, QuestionRow
 from utils.core.records import Example, Question, Tier, Verdict
 from utils.databases.catalog import DatabaseEntry, find_entry
 from utils.proof.runner import Prover
 from utils.proof.settings import ProofSettings
 from utils.proof.tasks import ProofTask
-
-CORPUS = "corpus"
 
 
 def proven_or_not(
@@ -91,4 +89,5 @@ class CorpusProver:
         verdict = await self._prover.prove_one(
             ProofTask(question.question_id, question.pydough, question.gold_sql, entry, self._settings)
         )
-        return proven_or_not(question, question.pydough, verdict, CORPUS, 1, self._pydough_version)
+        tier: Tier = "synthetic" if row.origin == SYNTHETIC else "gold"
+        return proven_or_not(question, question.pydough, verdict, row.origin, 1, self._pydough_version, tier)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from utils.core.jsonl import read_records
-from utils.core.questions import QuestionFiles
+from utils.core.questions import QuestionFiles, QuestionRow
 from utils.core.records import Example
 from utils.databases.catalog import DatabaseEntry
 from utils.generation.loop import NO_PROGRAM_HELPS
@@ -20,9 +21,26 @@ from utils.proof.settings import ProofSettings
 NOT_ASKED = "not_asked"
 
 
+class MadeRows(Protocol):
+    """Rows beside those of the question files, made while the run goes on until enough of them were accepted."""
+
+    def __iter__(self) -> Iterator[QuestionRow]:
+        """Yield the next row as long as one is wanted."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether enough were accepted: what is still under way is not wanted."""
+
+    def written(self, example: Example) -> None:
+        """Count a row that is written."""
+
+
 @dataclass(frozen=True)
 class StagePlan:
-    """What stage 3 is to do. `held_out` says which proven rows no prompt may show."""
+    """What stage 3 is to do. `held_out` says which proven rows no prompt may show.
+
+    `made` are further rows, which are also written to `made_questions` as questions.
+    """
 
     rows: QuestionFiles
     entries: dict[str, DatabaseEntry]
@@ -33,6 +51,8 @@ class StagePlan:
     held_out: Callable[[Example], bool]
     ask_all: bool = False
     target: int | None = None
+    made: MadeRows | None = None
+    made_questions: Path | None = None
 
     def solved(self) -> dict[str, Example]:
         """Stage 2's proven rows by question id."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from itertools import chain
 
 from retriver.backend import Retriever
 from retriver.gate import Gate
@@ -14,7 +15,7 @@ from utils.core.console import Exhausted, Progress
 from utils.core.jsonl import to_line, whole_file
 from utils.core.paths import WorkDir
 from utils.core.questions import QuestionRow
-from utils.core.records import Example
+from utils.core.records import Example, Question
 from utils.core.settings import Settings
 from utils.databases.entries import graph_names, schema_text
 from utils.gemini.arguments import engine_from, rows_at_once
@@ -28,6 +29,8 @@ from utils.generation.loop import Generator
 from utils.generation.plan import NOT_ASKED, StagePlan, TargetGate
 from utils.proof.runner import Prover
 
+_QUESTION_FIELDS = set(Question.model_fields)
+_PROVEN_AT_ONCE = 16  # rows without a model; more would only wait for the prover
 _PROMPTS_TO_ESTIMATE = 50  # the price is told before the first call, and making prompts takes time
 
 
@@ -53,10 +56,19 @@ async def generate_all(
             print(f"Gemini: {in_brief(expected, plan.generation, Prices(args.prices))}", flush=True)
         gate = stack.enter_context(open_gate(plan.entries, work))
         run = _Run(plan, prover, retriever, gate, engine)
-        with whole_file(plan.output) as stream, Progress("programs", len(plan.rows)) as progress:
-            async for _index, example in run_rows(
-                enumerate(plan.rows), run.solve, rows_at_once(args), engine=run if engine else None
-            ):
+        with (
+            whole_file(plan.output) as stream,
+            whole_file(plan.made_questions) if plan.made_questions else nullcontext() as questions,
+            Progress("programs", None if plan.made else len(plan.rows)) as progress,
+        ):
+            rows = enumerate(chain(plan.rows, plan.made or ()))
+            at_once = rows_at_once(args) if engine else _PROVEN_AT_ONCE
+            async for index, example in run_rows(rows, run.solve, at_once, engine=run if engine else None):
+                if plan.made and questions and index >= len(plan.rows):
+                    if plan.made.complete:
+                        continue  # was under way when the last one wanted was accepted
+                    plan.made.written(example)
+                    questions.write(to_line(Question.model_validate(example.model_dump(include=_QUESTION_FIELDS))))
                 stream.write(to_line(example))
                 progress.advance(run.emitted(example))
         print(f"proof: {prover.proven:,} programs run, {prover.kept:,} verdicts kept from earlier runs")

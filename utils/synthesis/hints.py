@@ -23,7 +23,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from utils.core.console import UserError
-from utils.core.paths import HINTS_SUFFIX
+from utils.core.paths import hints_path
 from utils.databases.schema_text import load_graphs
 from utils.synthesis.model import Role
 
@@ -67,11 +67,6 @@ class Hints(_Hint):
     def column(self, collection: str, name: str) -> ColumnHint:
         """The hint for a property, an empty one where there is none."""
         return self.columns.get(f"{collection}.{name}", ColumnHint())
-
-
-def hints_path(graph_path: Path) -> Path:
-    """Where the hints of a graph file stand: `broker.json` has `broker.hints.json`."""
-    return graph_path.with_suffix(HINTS_SUFFIX)
 
 
 def read_hints(graph_path: Path) -> Hints:

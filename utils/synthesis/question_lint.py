@@ -110,10 +110,8 @@ def doubled(question: str, intent: Intent) -> Iterator[str]:
 def wrong_article(question: str, intent: Intent) -> Iterator[str]:
     """ "a" before a vowel, "an" before a consonant, either before a plural."""
     for article, word in re.findall(r"\b([Aa]n?) ([a-z]+)\b", _without_values(question)):
-        vowel = (
-            (word[0] in "aeiou"
-            and not re.match(r"(?:uni|use|usa|eu|one|once)", word))
-            or re.match(r"hour|honest|heir", word)
+        vowel = (word[0] in "aeiou" and not re.match(r"(?:uni|use|usa|eu|one|once)", word)) or re.match(
+            r"hour|honest|heir", word
         )
         if bool(vowel) != (article.lower() == "an"):
             yield f"wrong article: {article} {word}"

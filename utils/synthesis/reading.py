@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from utils.core.console import UserError
+from utils.core.paths import hints_path
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.check_graph import load_accepted_graph
 from utils.databases.connect import connect_read_only, dialect_of
 from utils.databases.graph_relations import Graph, Relationship, relationships_of
 from utils.databases.names import quoted
-from utils.synthesis.hints import Hints, hints_path, read_hints
+from utils.synthesis.hints import Hints, read_hints
 from utils.synthesis.missing import listed, missing_notes
 from utils.synthesis.model import Collection, Column, Link, Model
 from utils.synthesis.name_words import words_of

@@ -47,7 +47,12 @@ def is_plural(word: str) -> bool:
     """Whether a single word is a plural; words that are both, such as "series", are not."""
     if word == "IDs":
         return True
-    if not word.isalpha() or not word.islower() or word.endswith(("ss", "us", "is")) or word in _ALWAYS_ONE | _NO_PLURALS:
+    if (
+        not word.isalpha()
+        or not word.islower()
+        or word.endswith(("ss", "us", "is"))
+        or word in _ALWAYS_ONE | _NO_PLURALS
+    ):
         return False
     one = _ENGINE.singular_noun(word)
     return isinstance(one, str) and bool(one) and one != word and _ENGINE.plural_noun(one) == word

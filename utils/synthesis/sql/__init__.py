@@ -1,1 +1,5 @@
-"""An intent as SQL, written from the tree alone: `render_sql` of `render.py`."""
+"""An intent as SQL, written from the tree alone."""
+
+from utils.synthesis.sql.render import render_sql
+
+__all__ = ["render_sql"]

@@ -1,0 +1,100 @@
+"""Rows of stage 3 that nobody has written: drafts of every database in turn, until enough of them are proven."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from utils.core.fingerprint import fingerprint
+from utils.core.questions import SYNTHETIC, QuestionRow, normal_question
+from utils.core.records import Example, Question
+from utils.databases.catalog import DatabaseEntry
+from utils.programs.normal_form import forms
+from utils.programs.source import ProgramError
+from utils.synthesis.drafts import Draft, Drafter, Taken
+from utils.synthesis.hints import read_hints
+from utils.synthesis.reading import read_model
+
+_TRIES_A_ROW = 40  # draws that come to nothing before a database is given up
+
+
+@dataclass(frozen=True)
+class SynthesisSettings:
+    """How many rows must be proven, how they are drawn, and what none of them may repeat."""
+
+    target: int = 1_000
+    seed: int = 0
+    most_per_template: int = 3
+    mix: Mapping[str, float] = field(default_factory=dict)  # shares of difficulty levels; empty: as they come
+
+
+class SyntheticRows:
+    """An iterable of rows; it ends when `written` was told of enough accepted ones, or nothing new can be drawn.
+
+    `entries` are the databases to draw from; `known` the rows of the question files.
+    """
+
+    def __init__(
+        self, entries: Iterable[DatabaseEntry], known: Iterable[Question], settings: SynthesisSettings
+    ) -> None:
+        """Read the databases; raises UserError where one cannot be read."""
+        self._settings = settings
+        taken = _taken(known)
+        self._drafters: dict[str, Drafter] = {}
+        self.notes: list[str] = []
+        for entry in entries:
+            model = read_model(entry)
+            self.notes += [f"{entry.name}: {note}" for note in model.notes]
+            self._drafters[entry.name] = Drafter(entry, model, read_hints(entry.graph_path), settings.seed, taken)
+        self._accepted = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether enough rows were accepted."""
+        return self._accepted >= self._settings.target
+
+    def written(self, example: Example) -> None:
+        """Count a row that stage 3 is done with."""
+        self._accepted += example.accepted
+
+    def refused(self) -> Counter[str]:
+        """Why draws came to nothing, over all databases."""
+        return sum((drafter.refused for drafter in self._drafters.values()), Counter())
+
+    def __iter__(self) -> Iterator[QuestionRow]:
+        tries = _TRIES_A_ROW * self._settings.target
+        streams = {
+            name: drafter.drafts(tries, self._settings.most_per_template) for name, drafter in self._drafters.items()
+        }
+        while streams and not self.complete:
+            for name in list(streams):
+                draft = next(streams[name], None)
+                if draft is None:
+                    del streams[name]
+                else:
+                    yield QuestionRow(_question(name, draft), origin=SYNTHETIC)
+
+
+def _question(database: str, draft: Draft) -> Question:
+    return Question(
+        question_id=f"synthetic_{database}_{fingerprint(draft.question, draft.program)[:12]}",
+        db_name=database,
+        question=draft.question,
+        gold_sql=draft.gold_sql,
+        pydough=draft.program,
+        tags=[SYNTHETIC, draft.intent.family],
+        source=f"{SYNTHETIC}:{draft.intent.family}",
+    )
+
+
+def _taken(known: Iterable[Question]) -> Taken:
+    taken = Taken()
+    for question in known:
+        taken.questions.add(normal_question(question.question))
+        if question.pydough:
+            try:
+                taken.programs.add(forms(question.pydough).normal_form)
+            except ProgramError:
+                continue
+    return taken
