@@ -111,6 +111,7 @@ INTENTS: dict[str, Intent] = {
     "contains": rows("owners", ID, where=(call("CONTAINS", NAME, constant("an")),)),
     "starts": rows("owners", ID, where=(call("STARTSWITH", NAME, constant("A")),)),
     "ends": rows("owners", ID, where=(call("ENDSWITH", NAME, constant("n")),)),
+    "like": rows("owners", ID, where=(call("LIKE", NAME, constant("a%_n%")),)),
     "wildcards are signs": rows("owners", ID, where=(call("CONTAINS", NAME, constant("5%_")),)),
     "contains a column": rows("owners", ID, where=(call("CONTAINS", NAME, STATE),)),
     "singular link": rows("items", ("id", ITEM), ("owner", at("items", "owner", "name"))),

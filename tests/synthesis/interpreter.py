@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime
 import math
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -233,8 +234,11 @@ def call(operator: str, values: list[Any], option: str, ignore_case: bool) -> An
         return None
     if operator in ("EQ", "NE", "LT", "LE", "GT", "GE"):
         return compared(operator, *values)
-    if operator in ("CONTAINS", "STARTSWITH", "ENDSWITH"):
+    if operator in ("CONTAINS", "STARTSWITH", "ENDSWITH", "LIKE"):
         text, sought = (one.lower() for one in values) if ignore_case else values
+        if operator == "LIKE":
+            pattern = "".join({"%": ".*", "_": "."}.get(sign) or re.escape(sign) for sign in sought)
+            return re.fullmatch(pattern, text, re.DOTALL) is not None
         return {"CONTAINS": sought in text, "STARTSWITH": text.startswith(sought), "ENDSWITH": text.endswith(sought)}[
             operator
         ]

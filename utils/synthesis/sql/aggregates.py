@@ -118,9 +118,8 @@ class _Detail:
         return self._columns[term.text]
 
     def _over(self, order: str = "") -> str:
-        return (
-            f"OVER ({' '.join(part for part in (f'PARTITION BY {self._keys}' if self._keys else '', order) if part)})"
-        )
+        parts = [f"PARTITION BY {self._keys}" if self._keys else "", order]
+        return f"OVER ({' '.join(part for part in parts if part)})"
 
     def _place(self, value: Term) -> Term:
         return Term(f"ROW_NUMBER() {self._over(f'ORDER BY {value} NULLS LAST')}")

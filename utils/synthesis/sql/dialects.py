@@ -1,7 +1,7 @@
 """What SQLite, DuckDB and PostgreSQL write differently, and only that which differs beside what all share.
 
-SQLite must be built with its mathematical functions (SQLITE_ENABLE_MATH_FUNCTIONS), as Python's is on all systems that
-we know of.
+SQLite must be 3.35 or later (3.39 for a condition on the whole) with its mathematical functions
+(SQLITE_ENABLE_MATH_FUNCTIONS), which Python's mostly has.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _WHITE = "' ' || CHR(9) || CHR(10) || CHR(13)"
 _CALLS: dict[str, Template] = {
     "ABSENT": ("{0:p} IS NULL", COMPARED),
     "PRESENT": ("{0:p} IS NOT NULL", COMPARED),
+    "LIKE": ("{0:p} LIKE {1:p}", COMPARED),
     "ABS": "ABS({0})",
     "FLOOR": "FLOOR({0})",
     "CEIL": "CEIL({0})",

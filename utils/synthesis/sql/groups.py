@@ -34,12 +34,12 @@ def groups_of(
 ) -> Grouped | JoinedGroups:
     """The groups, knowing their keys and aggregates; `aggregates` with the names that they shall have, or ""."""
     grouping = _Grouping(statement, intent, keys)
-    ways: dict[_Way, list[Aggregate]] = {}
+    ways: dict[_Way, list[Aggregate]] = {} if aggregates else {_ROWS: []}
     for one in aggregates:
         ways.setdefault((one.path, one.where) if one.path else _ROWS, []).append(one)
     if len(ways) > 1 or (keys and _ROWS not in ways):
         return grouping.joined({_ROWS: [], **ways} if keys else ways, aggregates)
-    ((way, members),) = ways.items() or [(_ROWS, [])]
+    ((way, members),) = ways.items()
     return grouping.grouped(source_rows(statement, intent)[0], way, members)
 
 

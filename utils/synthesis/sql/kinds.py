@@ -22,7 +22,7 @@ Kind = Literal["number", "text", "flag", "day", "moment"]
 Definitions = Mapping[str, Expression]  # what each result column is
 
 COMPARISONS = ("EQ", "NE", "LT", "LE", "GT", "GE", "BETWEEN", "IN")
-_SEARCHES = ("CONTAINS", "STARTSWITH", "ENDSWITH")
+_SEARCHES = ("CONTAINS", "STARTSWITH", "ENDSWITH", "LIKE")
 _FLAGS = (*COMPARISONS, *_SEARCHES, "PRESENT", "ABSENT", "AND", "OR", "NOT")
 _TEXTS = ("LOWER", "UPPER", "STRIP", "SLICE", "JOIN", "REPLACE", "LPAD", "RPAD", "GETPART", "STRING")
 _NAMES = ("DAYNAME", "MONTHNAME")

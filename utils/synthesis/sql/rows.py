@@ -22,11 +22,7 @@ class Row(Scope):
     """
 
     def __init__(
-        self,
-        statement: Statement,
-        collection: Collection,
-        table: str = "",
-        names: Names | None = None,
+        self, statement: Statement, collection: Collection, table: str = "", names: Names | None = None
     ) -> None:
         super().__init__(statement.engine, {})
         self.statement = statement
@@ -35,16 +31,20 @@ class Row(Scope):
         alias = self.names.unique(collection.name)
         self.alias = statement.name(alias)
         self.select = Select(_aliased(table or statement.table(collection), self.alias))
+        self.sure = True  # it is there: not the nulls of an outer join
         self._linked: dict[Path, Row] = {(): self}
         self._needed: set[Path] = set()
         self._columns: dict[Expression, Term] = {}
 
-    def joined(self, link: Link, kind: str = "JOIN") -> Row:
-        """The row, or the rows, that a link leads to from here, in the same SELECT."""
+    def joined(self, link: Link, sure: bool = True) -> Row:
+        """The row, or the rows, that a link leads to from here, in the same SELECT; null where it leads to none.
+
+        `sure`: rows without any are none, or shall go.
+        """
         row = Row(self.statement, self.statement.model.collections[link.child], names=self.names)
         conditions = " AND ".join(term.text for term in self._link_terms(link, row))
-        self.select.joins.append(f"{kind} {row.select.source} ON {conditions}")
-        row.select = self.select
+        self.select.joins.append(f"{'JOIN' if sure else 'LEFT JOIN'} {row.select.source} ON {conditions}")
+        row.select, row.sure = self.select, sure
         return row
 
     def joined_parent(self, link: Link) -> Row:
@@ -98,8 +98,9 @@ class Row(Scope):
 
     def _at(self, path: Path) -> Row:
         if path not in self._linked:
-            kind = "JOIN" if path in self._needed else "LEFT JOIN"
-            self._linked[path] = self._at(path[:-1]).joined(path[-1], kind)
+            before, link = self._at(path[:-1]), path[-1]
+            sure = path in self._needed or (before.sure and not link.optional)
+            self._linked[path] = before.joined(link, sure)
         return self._linked[path]
 
     def _link_terms(self, link: Link, row: Row) -> list[Term]:

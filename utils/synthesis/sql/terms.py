@@ -13,6 +13,7 @@ ANY, OR, AND, NOT, COMPARED, JOINED, ADDED, MULTIPLIED, WHOLE = range(9)
 LINE_IN_TEXT = "\0"  # a line end inside a text, until the lines of the statement are laid out
 _INDENT = "    "
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PARTS = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 _PLAIN_LOWER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 # Words that SQLite 3.40, DuckDB 1.5 or PostgreSQL 15 do not take as a name, or not everywhere
 _RESERVED = """
@@ -63,8 +64,8 @@ def identifier(name: str, dialect: Dialect) -> str:
 
 
 def table_name(table: str, dialect: Dialect) -> str:
-    """A table's name with its schema, if it has one; what comes with quotes stays as it is."""
-    return table if '"' in table else ".".join(identifier(part, dialect) for part in table.split("."))
+    """A table's name with its schema, if it has one; quotes that it comes with stay only where they must be."""
+    return ".".join(identifier(part.replace('""', '"'), dialect) for part in _PARTS.findall(table))
 
 
 def text_literal(text: str) -> str:
