@@ -17,18 +17,27 @@ _LOG = logging.getLogger("pipeline")
 _held: list[BaseFileLock] = []  # until this process ends, however it ends: the system lets go of them
 
 
+def taken(lock_file: Path) -> BaseFileLock | None:
+    """The lock of a file, taken without waiting; None while another process or thread has it."""
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
+
+
 @contextmanager
 def only_run(lock_file: Path, doing: str) -> Iterator[None]:
     """Keep out other processes and threads that name the same file, until the block ends or this process does.
 
     Who has to wait says so in a log line that begins with `doing`.
     """
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_file)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = taken(lock_file)
+    if lock is None:
         _LOG.info("%s: another run is at it (%s); waiting until it ends", doing, lock_file)
+        lock = FileLock(lock_file)
         lock.acquire()
     try:
         yield
@@ -38,14 +47,10 @@ def only_run(lock_file: Path, doing: str) -> Iterator[None]:
 
 def hold_lock(work_root: Path) -> None:
     """Lock a work folder until this process ends; raises Interrupted while another run has it."""
-    work_root.mkdir(parents=True, exist_ok=True)
-    path, holder = work_root / ".lock", work_root / ".lock-holder"
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
+    lock, holder = taken(work_root / ".lock"), work_root / ".lock-holder"
+    if lock is None:
         who = holder.read_text(encoding="utf-8", errors="replace").strip() if holder.is_file() else "unknown"
-        raise Interrupted(f"another run is at work in {work_root} ({who}); try again when it has ended") from error
+        raise Interrupted(f"another run is at work in {work_root} ({who}); try again when it has ended")
     _held.append(lock)
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     holder.write_text(f"process {os.getpid()}, since {now}: {command_line()}\n", encoding="utf-8")

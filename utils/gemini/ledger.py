@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import BaseFileLock
 from google.genai import types
 from pydantic_core import PydanticSerializationError
 from sqlalchemy import (
@@ -34,6 +34,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from utils.core.console import UserError, mask_known_secrets
 from utils.core.jsonl import whole_characters
+from utils.core.locks import taken
 from utils.gemini.calls import GeminiCall, Reply
 from utils.gemini.ledger_tables import CALLS, INDEXES, JOBS, LAYOUT, METADATA, PROMPTS, RUNS, open_database
 from utils.gemini.outcomes import read_reply
@@ -241,11 +242,9 @@ class Ledger:
 
     def lock_batches(self) -> BaseFileLock:
         """Keep other batch runs off: they would take our jobs for those of a run that is over. Raises UserError."""
-        lock = FileLock(f"{self._path}.batches.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise UserError(f"{self._path}: another run with --mode batch is at work; wait until it ends") from error
+        lock = taken(self._path.with_name(f"{self._path.name}.batches.lock"))
+        if lock is None:
+            raise UserError(f"{self._path}: another run with --mode batch is at work; wait until it ends")
         return lock
 
     def begin_job(

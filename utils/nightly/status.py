@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -66,12 +65,5 @@ def write_status(path: Path, status: Status) -> None:
 
 def outcome_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's record takes from the manifest of the version it published."""
-    return json.loads(
-        json.dumps(
-            {
-                "version": manifest["version"],
-                "rows": {name: entry["rows"] for name, entry in manifest["files"].items() if name != "rows.jsonl"},
-                "counts": manifest["counts"],
-            }
-        )
-    )
+    rows = {name: entry["rows"] for name, entry in manifest["files"].items() if name != "rows.jsonl"}
+    return {"version": manifest["version"], "rows": rows, "counts": manifest["counts"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -102,11 +102,11 @@ class Drafter:
         self._taken.templates[draft.template] += 1
 
 
-def _problem(intent: Intent, draft: Draft, answer: object) -> str:
+def _problem(intent: Intent, draft: Draft, answer: Callable[[Intent], list[Row]]) -> str:
     if problems := question_problems(draft.question, intent):
         return f"its question: {problems[0]}"
     try:
-        return problem_of(intent, answer)  # type: ignore[arg-type]
+        return problem_of(intent, answer)
     except QueryTimeoutError:
         return "too slow a query"
     except ResultTooLargeError:

@@ -6,21 +6,29 @@ Each rule is a function of its own; `question_problems` says what they find, one
 from __future__ import annotations
 
 import re
+from calendar import month_name
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from utils.synthesis.english.words import is_plural
+from utils.synthesis.english.lexicon import is_adjective
 from utils.synthesis.intent import Aggregate, Best, Call, Constant, Exists, Expression, Intent, walk
+from utils.synthesis.words import figures, in_words, is_plural, ordinal
 
 MOST_WORDS = 60
 MOST_CONDITIONS = 3
 MOST_COLUMNS = 5
-_REPEATED_WORDS = 6
+_REPEATED_WORDS = 7
+_COMPARISONS = frozenset(
+    ("EQ", "NE", "LT", "LE", "GT", "GE", "BETWEEN", "IN", "LIKE", "CONTAINS", "STARTSWITH", "ENDSWITH")
+)
+_WEEKEND = ("Saturday", "Sunday")
 _ABBREVIATIONS = frozenset(
     "ID IDs USA UK US EU UTC ETF ETFs VAT GDP CEO HR IT PC TV USD EUR GBP JPY CAD A Z I".split()  # noqa: SIM905
 )
 _COUNTS = "two three four five six seven eight nine ten eleven twelve all these those many".split()  # noqa: SIM905
 _QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
+_SAID_OF = frozenset("have has had are is was were do does did belong belongs joined".split())  # noqa: SIM905
+_LIMITS = frozenset(("more", "less", "fewer", "later", "earlier", "after", "before", "else"))
 _VERBS = frozenset(("has", "is", "was", "does"))
 
 
@@ -50,20 +58,28 @@ def too_many_columns(question: str, intent: Intent) -> Iterator[str]:
 
 
 def mixed_or(question: str, intent: Intent) -> Iterator[str]:
-    """ "a or b and c" reads in two ways; "either a or b", and values in a row ("in Canada or Mexico"), do not."""
+    """ "a or b and c" reads in two ways; "either a or b", values ("in Canada or Mexico") and "or more" do not."""
     for sentence in _sentences(_without_values(question)):
-        rest = re.sub(r"\b(?:or|and) (?:more|less|fewer|later|earlier|after|before|else)\b", "", sentence)
-        rest = re.sub(
-            r"(?:\b(?:VALUE|[A-Z][\w.]*|[\d.,$€%]+)(?: [A-Z][\w.]*)*,? )+or (?:VALUE|[A-Z][\w.]*|[$€]?\d)", "", rest
-        )
-        rest = re.sub(r"\b[a-z]+ or [a-z]+ (?=[a-z]+s\b)", "", rest)  # "active or closed accounts"
-        rest = re.sub(r"\b(each|every|the) [a-z]+ or [a-z]+ (?=[a-z]+\b)", "", rest)
-        either = re.search(r"\beither\b(.*?)\bor\b", rest)
-        if either and " and " in either[1]:
-            yield "ambiguous: and within either ... or"
-        rest = re.sub(r"\beither\b.*?\bor\b", "", rest)
-        if " or " in rest and (" and " in rest or " or " in rest.split(" or ", 1)[1]):
+        words = re.findall(r"[\w'$€%.,-]+", sentence)
+        alternatives = [at for at, word in enumerate(words) if word == "or" and not _joins_values(words, at)]
+        for at in alternatives[:]:
+            if "either" in words[:at]:
+                alternatives.remove(at)
+                if "and" in words[words.index("either") : at]:
+                    yield "ambiguous: and within either ... or"
+        if alternatives and ("and" in words or len(alternatives) > 1):
             yield "ambiguous: or beside and"
+
+
+def _joins_values(words: list[str], at: int) -> bool:
+    """Whether an "or" stands between values, between adjectives of a noun, or in "or more"."""
+    before, after = words[at - 1] if at else "", words[at + 1].strip(",.") if at + 1 < len(words) else ""
+    if after in _LIMITS:
+        return True
+    if re.match(r"[A-Z\d$€-]", before) and re.match(r"[A-Z\d$€-]", after):
+        return True
+    single = before.isalpha() and after.isalpha() and before.islower() and after.islower()
+    return single and after not in _SAID_OF and before not in _SAID_OF and words[at + 2 : at + 3] != ["and"]
 
 
 def unresolved_pronoun(question: str, intent: Intent) -> Iterator[str]:
@@ -104,7 +120,8 @@ def doubled(question: str, intent: Intent) -> Iterator[str]:
     for word in re.findall(r"\b([A-Za-z]+) \1\b", text, re.IGNORECASE):
         yield f"doubled: {word}"
     for pair in re.findall(r"\b(?:the|an?) (?:the|an?|each|every|all)\b", text, re.IGNORECASE):
-        yield f"two articles: {pair}"
+        if len(set(pair.lower().split())) > 1:
+            yield f"two articles: {pair}"
 
 
 def wrong_article(question: str, intent: Intent) -> Iterator[str]:
@@ -124,7 +141,7 @@ def wrong_number(question: str, intent: Intent) -> Iterator[str]:
         if is_plural(noun) and noun not in _VERBS:
             yield f"wrong number: {word} {noun}"
     for word, noun in re.findall(rf"\b({'|'.join(_COUNTS[:11])}) ([a-z]+)(?=[.,?;:]|$)", text):
-        if noun.isalpha() and not is_plural(noun) and noun not in ("decimals", "places"):
+        if not is_plural(noun) and not is_adjective(noun):
             yield f"wrong number: {word} {noun}"
 
 
@@ -146,14 +163,29 @@ def broken_marks(question: str, intent: Intent) -> Iterator[str]:
 
 
 def unsaid_constant(question: str, intent: Intent) -> Iterator[str]:
-    """A value that the intent compares with and the question does not name."""
+    """A value that the intent compares with and the question does not name, in figures, in words or as a period."""
     for constant in dict.fromkeys(_compared(intent)):
-        if constant.kind == "text" and str(constant.value).strip():
-            parts = [part for part in str(constant.value).split("%") if part] or [str(constant.value)]
-            weekend = constant.value in ("Saturday", "Sunday") and "weekend" in question
-            said = question[:1].lower() + question[1:]
-            if not weekend and not all(part in question or part in said for part in parts):
-                yield f"unsaid: {constant.value}"
+        if not any(form in question or form in question[:1].lower() + question[1:] for form in _forms(constant)):
+            yield f"unsaid: {constant.value}"
+
+
+def _forms(constant: Constant) -> Iterator[str]:
+    """The ways in which a value may be said; "" for those that need not be."""
+    value = constant.value
+    if constant.kind == "day":
+        yield str(value)[:4]
+    elif isinstance(value, str):
+        parts = [part for part in value.split("%") if part]
+        yield parts[0] if parts else value
+        yield "weekend" if value in _WEEKEND else parts[-1] if parts else value
+    elif isinstance(value, bool) or value in (0, 1):
+        yield ""  # "is active", "the first", "without any"
+    else:
+        yield from (figures(abs(value)), str(value), f"{figures(round(value * 100, 6))}%")
+        if isinstance(value, int) or value.is_integer():
+            yield from (str(int(value)), in_words(int(value)), ordinal(max(int(value), 1)))
+        if 1 <= value <= 12:
+            yield month_name[int(value)]
 
 
 Rule = Callable[[str, Intent], Iterator[str]]
@@ -212,6 +244,7 @@ def _is_period(call: Call) -> bool:
 
 
 def _compared(intent: Intent) -> Iterator[Constant]:
-    for condition in _conditions(intent):
-        if isinstance(condition, Call):
-            yield from (one for one in walk(condition) if isinstance(one, Constant))
+    """The values that anything is compared with, not those that are calculated with."""
+    for node in walk(intent):
+        if isinstance(node, Call) and node.operator in _COMPARISONS:
+            yield from (one for one in node.arguments if isinstance(one, Constant))

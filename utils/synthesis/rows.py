@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from utils.core.fingerprint import fingerprint
 from utils.core.questions import SYNTHETIC, QuestionRow, normal_question
@@ -26,7 +26,6 @@ class SynthesisSettings:
     target: int = 1_000
     seed: int = 0
     most_per_template: int = 3
-    mix: Mapping[str, float] = field(default_factory=dict)  # shares of difficulty levels; empty: as they come
 
 
 class SyntheticRows:

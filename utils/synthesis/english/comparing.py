@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from utils.synthesis.english.phrases import Phrase, Trait, have, verb
 from utils.synthesis.english.voice import Voice
-from utils.synthesis.english.words import a, listed, plural
 from utils.synthesis.intent import Constant
+from utils.synthesis.words import a, listed, plural
 
 _OPPOSITE = {"EQ": "NE", "NE": "EQ", "GT": "LE", "LE": "GT", "GE": "LT", "LT": "GE", "IN": "NOT IN"}
 _COUNTED = {"GT": "more than", "GE": "at least", "LT": "fewer than", "LE": "at most", "EQ": "exactly"}
@@ -28,8 +28,11 @@ def number_trait(voice: Voice, phrase: Phrase, operator: str, values: Sequence[s
     """A number compared with others: "with a tax above 5"; the others as they are said."""
     if phrase.is_count or phrase.head.startswith(("number of ", "total number of ")):
         return count_trait(phrase, operator, values)
-    said = size(voice, operator, values)
-    return _trait(phrase, said)
+    if phrase.head.startswith("percentage of all ") and operator in _COUNTED:
+        words = _COUNTED[operator].replace("fewer", "less")
+        what = f"{words} {values[0]} {phrase.head.removeprefix('percentage ')}"
+        return have(what, after=f"with {what}")
+    return _trait(phrase, size(voice, operator, values))
 
 
 def size(voice: Voice, operator: str, values: Sequence[str]) -> str:
@@ -62,11 +65,11 @@ def _trait(phrase: Phrase, size: str) -> Trait:
         return have(having, whose=f"whose {phrase.rows} have {a(phrase.head)} {size}", heavy=True)
     head = phrase.name
     what = f"{head} {size}" if _is_mass(head) else f"{a(head)} {size}"
-    return have(what, after=f"with {what}", whose="")
+    return have(what, after=f"with {what}")
 
 
 def _is_mass(head: str) -> bool:
-    return plural(head) == head or head.split()[0] in ("rank",)
+    return plural(head) == head
 
 
 def count_trait(phrase: Phrase, operator: str, values: Sequence[str]) -> Trait:
@@ -94,9 +97,18 @@ def count_trait(phrase: Phrase, operator: str, values: Sequence[str]) -> Trait:
 def placed(voice: Voice, phrase: Phrase, operator: str, constants: Sequence[Constant]) -> Trait:
     """A rank compared with places."""
     number = int(float(str(constants[0].value)))
+    if " by " in phrase.head:
+        part = f"{phrase.short} {number}" if operator == "EQ" else f"{phrase.short} 1 to {number}"
+        text = f"{phrase.head.replace(phrase.short, part, 1)} ({phrase.note})"
+        return (
+            verb(f"is in {text}", after=f"in {text}")
+            if operator in ("EQ", "LE")
+            else have(f"{a(phrase.head)} {number}")
+        )
     known = {"EQ": f"place {number}", "LE": f"places 1 to {number}", "LT": f"places 1 to {number - 1}"}
-    text = known.get(operator) or f"a place {size(voice, operator, [str(number)])}"
-    return verb(f"is at {text}", after=f"at {text}")
+    place = known.get(operator) or f"a place {size(voice, operator, [str(number)])}"
+    text = f"at {place} ({phrase.note})" if phrase.note else f"at {place}"
+    return verb(f"is {text}", after=text)
 
 
 def beside(operator: str, said: Sequence[str]) -> str:

@@ -10,9 +10,9 @@ from utils.synthesis.english.lexicon import is_adjective
 from utils.synthesis.english.periods import date_of, period
 from utils.synthesis.english.phrases import Phrase, Trait, have, joined, noun_phrase, verb
 from utils.synthesis.english.values import Values
-from utils.synthesis.english.words import a, listed
 from utils.synthesis.intent import Call, Constant, Exists, Expression, Field, Result, Window
 from utils.synthesis.model import Collection, Column
+from utils.synthesis.words import a, listed
 
 _TEXTS = ("STARTSWITH", "ENDSWITH", "CONTAINS")
 _EQUALITIES = ("EQ", "NE", "IN", "NOT IN")
@@ -84,6 +84,9 @@ class Clauses(Values):
                 return _on_file(self.phrase(first, at), condition.operator == "ABSENT")
             if condition.operator == "NOT":
                 return self.trait(first, at)
+            if condition.operator in ("AND", "OR"):
+                denied = [self._denied(one, at) for one in condition.arguments]
+                return _both(denied) if condition.operator == "OR" else _either(denied)
             if opposite := comparing.opposite(condition.operator):
                 return self._compared(opposite, condition.arguments, at)
         trait, who = self.trait(condition, at), self.lexicon.rows(at.name).who
@@ -112,11 +115,14 @@ class Clauses(Values):
         owner = self.lexicon.at_end(at, field.path)
         rows = noun_phrase(owner, [trait])
         said = have(a(rows.one), whose=f"whose {owner.one} {trait.one}", heavy=True)
-        return replace(said, after=f"of {rows.many}") if self.voice.chance(0.4) else said
+        if not self.voice.habit(field.path, 0.4):
+            return said
+        return replace(said, after=f"of {rows.many}", after_one=f"of {a(rows.one)}")
 
     def _light(self, trait: Trait) -> Trait:
         """The trait, now and then without its form behind the noun, so that it makes a relative clause."""
-        return trait if not trait.after or self.voice.chance(0.75) else replace(trait, after="")
+        kept = not trait.after or self.voice.habit(("behind", trait.after.split()[:3][-1]), 0.75)
+        return trait if kept else replace(trait, after="")
 
     # dates
 
@@ -140,14 +146,14 @@ class Clauses(Values):
             return self._beside(first, operator, others, at)
         if isinstance(first, Field) and operator in _EQUALITIES:
             return self._equal(first, operator, constants, at)
-        phrase = self.phrase(first, at)
+        phrase = self.phrase(first, at) if isinstance(first, Result) else _in_full(self.phrase(first, at))
         if phrase.sort == "date" and constants[0].kind == "day":
             return comparing.date_trait(phrase, operator, self.voice.constants(constants))
         if phrase.sort in ("text", "flag", "identifier") and operator in _EQUALITIES:
             return self._is_value(phrase, operator, self.voice.constants(constants, phrase))
         if phrase.sort == "rank":
             return comparing.placed(self.voice, phrase, operator, constants)
-        if isinstance(first, Field) and first.path and self.voice.chance(0.6):
+        if isinstance(first, Field) and first.path:
             inner = self._compared(operator, (Field((), first.column), *others), self.model.end(at, first.path))
             return self._of_linked(inner, first, at)
         values = comparing.as_numbers(self.voice, phrase, constants)
@@ -163,20 +169,26 @@ class Clauses(Values):
             act = self.lexicon.act(first.column) if isinstance(first, Field) and not first.path else ""
             return self._light(comparing.date_trait(phrase, operator, said, act))
         averaged = said[0].startswith("the average")
-        if (
-            averaged
-            and phrase.sort == "count"
-            and operator in ("GT", "LT")
-            and said[0].startswith("the average of all")
-        ):
-            things = (
-                phrase.counted.many if phrase.is_count and phrase.counted else phrase.name.split("number of ", 1)[-1]
-            )
-            what = f"{'more' if operator == 'GT' else 'fewer'} {things} than the average {self.group.one}"
+        if operator in ("GT", "LT") and (than := self._than(phrase, others[0], said[0], at)):
+            what = f"{'more' if operator == 'GT' else 'fewer'} {than}"
             return have(what, after=f"with {what}", heavy=True)
-        name = phrase.whole if phrase.rows and not phrase.over_all else phrase.name
+        over_own_rows = (phrase.rows or phrase.is_count) and not isinstance(first, Result)
+        name = phrase.whole if over_own_rows or (phrase.rows and not phrase.over_all) else phrase.name
         what = f"{a(name)} {comparing.beside(operator, said)}"
-        return have(what, after=f"with {what}", heavy=averaged)
+        return have(what, after=f"with {what}", heavy=averaged or bool(over_own_rows))
+
+    def _than(self, phrase: Phrase, other: Expression, said: str, at: Collection) -> str:
+        """Two counts compared: "orders than the average customer"; "" where they are none."""
+        if phrase.sort != "count":
+            return ""
+        things = phrase.counted.many if phrase.is_count and phrase.counted else phrase.name.split("number of ", 1)[-1]
+        if said.startswith("the average of all"):
+            return f"{things} than the average {self.group.one}"
+        if not isinstance(other, Constant) and not said.startswith("the average"):
+            beside = self.phrase(other, at)
+            if phrase.is_count and beside.is_count and beside.counted:
+                return f"{things} than {beside.counted.many}"
+        return ""
 
     def _other(self, expression: Expression, phrase: Phrase, at: Collection) -> str:
         """What a value is compared with."""
@@ -210,6 +222,8 @@ class Clauses(Values):
             return self._light(comparing.number_trait(self.voice, phrase, operator, values))
         if field.path and phrase.head.split()[-1] in vocabulary.GROUPS and not denied:
             return self._of_linked(self._is_value(self.field(Field((), column), end), operator, values), field, at)
+        if field.path and not denied and self._adjective(column, constants, end):
+            return self._of_linked(self._equal(Field((), column), operator, constants, end), field, at)
         if field.path:
             return self._is_value(phrase, operator, values)
         plain = self._is_value(self._own_words(phrase, at), operator, values)
@@ -242,10 +256,12 @@ class Clauses(Values):
         while path and self.lexicon.is_place_noun(path[-1]):
             path = path[:-1]
         if not path:
-            return verb(f"is {where}", after=where, place=0)
+            named = self.lexicon.at_end(at, field.path).one if field.path else self.lexicon.column(field.column).one
+            other = "" if denied else f"with {named} {listed(list(values), 'or')}"
+            return verb(f"is {where}", after=where, place=0, beside=other)
         owner = self.lexicon.at_end(at, path)
         said = have(f"{a(owner.one)} {where}", whose=f"whose {owner.one} is {where}", heavy=True)
-        return replace(said, after=f"of {owner.many} {where}")
+        return replace(said, after=f"of {owner.many} {where}", after_one=f"of {a(owner.one)} {where}")
 
     def _is_value(self, phrase: Phrase, operator: str, values: Sequence[str]) -> Trait:
         head, text = phrase.name, listed(list(values), "or")
@@ -255,7 +271,7 @@ class Clauses(Values):
         if head.split()[-1] in vocabulary.GROUPS:
             return verb(f"is in the {text} {head}", after=f"in the {text} {head}", place=0)
         trait = have(f"{head} {text}", whose=f"whose {head} is {text}")
-        return replace(trait, after=f"with {head} {text}") if self.voice.chance(0.7) else trait
+        return replace(trait, after=f"with {head} {text}") if self.voice.habit(("with", head), 0.7) else trait
 
     def _flagged(self, field: Field, yes: bool, at: Collection) -> Trait:
         flag = self.lexicon.flag(field.column)
@@ -266,6 +282,11 @@ class Clauses(Values):
 def _being(before: str, column: Column, constants: Sequence[Constant]) -> Trait | None:
     """ "is active" of adjectives; other values one has."""
     return verb(f"is {before}") if all(is_adjective(str(one.value)) for one in constants) else None
+
+
+def _in_full(phrase: Phrase) -> Phrase:
+    """A value that has not been named before, so that no short name will do."""
+    return replace(phrase, head=phrase.whole, short="", rows="", that="") if phrase.that else replace(phrase, short="")
 
 
 def _on_file(phrase: Phrase, present: bool) -> Trait:

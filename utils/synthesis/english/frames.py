@@ -10,7 +10,7 @@ from utils.synthesis.english.row_frames import listed_rows, of_the_best
 from utils.synthesis.english.top_frames import first_few, first_few_within
 from utils.synthesis.english.total_frames import in_all, summarised
 from utils.synthesis.english.voice import Voice
-from utils.synthesis.english.words import sentence
+from utils.synthesis.words import sentence
 
 REGISTERS = ("imperative", "interrogative", "terse", "report", "conversational", "context")
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from utils.synthesis.english.phrases import Phrase, Sort
 from utils.synthesis.english.voice import Voice
-from utils.synthesis.english.words import in_words, listed, ordinal
 from utils.synthesis.intent import Call, Constant
+from utils.synthesis.words import in_words, listed, ordinal
 
 DATE_PARTS = (
     "YEAR",
@@ -88,7 +88,7 @@ def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants:
         case "LOWER":
             return _text(f"{what} in {voice.one_of('lower case', 'small letters')}")
         case "LENGTH":
-            return _number(voice.one_of(f"length of the {what} in characters", f"number of characters in the {what}"))
+            return _number(f"number of characters in the {what}")
         case "STRIP":
             return _text(f"{what} without blanks at either end")
         case "SLICE":
@@ -166,7 +166,7 @@ def number_function(call: Call, values: Sequence[Phrase], said: Sequence[str]) -
         case "MUL":
             return Phrase(f"{_bare(said[0])} times {said[1]}", short="product")
         case "DIV":
-            return Phrase(f"{_bare(said[0])} divided by {said[1]}", short="ratio")
+            return Phrase(f"ratio of {said[0]} to {said[1]}", short="ratio")
         case "ABS":
             return Phrase(f"absolute value of {said[0]}", column=column)
         case "FLOOR" | "CEIL":

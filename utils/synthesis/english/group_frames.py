@@ -31,12 +31,12 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
     is_or_are = "is" if len(measures) == 1 else "are"
     match register:
         case "imperative":
-            if plan.traits:
-                return [
-                    f"for {each}, {verb} {outs}{sort}." if not lead else f"{lead}take {each} and {verb} {outs}{sort}."
-                ]
-            return [f"{lead}{verb} {outs} for {each}{sort}.", f"for {each}, {verb} {outs}{sort}." if not lead
-                    else f"{lead}{verb} {outs} for {each}{sort}."]  # fmt: skip
+            each_first = f"{lead}take {each} and {verb} {outs}{sort}." if lead else f"for {each}, {verb} {outs}{sort}."
+            return (
+                [each_first]
+                if plan.traits or (not lead and voice.chance(0.5))
+                else [f"{lead}{verb} {outs} for {each}{sort}."]
+            )
         case "interrogative":
             if len(measures) == 1 and measures[0].is_count and measures[0].counted and not measures[0].note:
                 asked = f"how many {measures[0].counted.many} are there"
@@ -143,7 +143,7 @@ def ranked(plan: Plan, voice: Voice, register: str) -> list[str]:
     tie = ties.get(top.ties) or ordering.ties(voice, top.order[1:])
     columns = [replace(named_before(one), note="" if one in plan.keys else one.note) for one in plan.columns.values()]
     columns[-1] = replace(columns[-1], head="rank", note="")
-    order = order_after_rank(plan, voice)
+    order = f", {voice.one_of('sorted', 'ordered')} {ordering.sorted_by(voice, plan.order)}" if plan.order else ""
     what = f"{plan.rows.many}{key_note(plan)} by {phrase.whole} ({first}{'; ' + tie if tie else ''})"
     outs = columns_listed(columns)
     tail = f"{outs}{order}"
@@ -156,8 +156,3 @@ def ranked(plan: Plan, voice: Voice, register: str) -> list[str]:
         "conversational": [f"{lead}can you rank {what}?  I need {tail}."],
         "context": [f"{lead}we want to rank {what}.  {verb} {tail}."],
     }[register]
-
-
-def order_after_rank(plan: Plan, voice: Voice) -> str:
-    """The order behind a comma, where it is by more than the rank."""
-    return f", {voice.one_of('sorted', 'ordered')} {ordering.sorted_by(voice, plan.order)}" if plan.order else ""

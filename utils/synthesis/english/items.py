@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from utils.synthesis.english.phrases import Counted, Phrase
-from utils.synthesis.english.words import listed
+from utils.synthesis.words import listed
 
 _LEVELS = frozenset(["total", "average", "median", "highest", "lowest", "earliest", "latest", "largest", "smallest"])
 
@@ -71,7 +71,8 @@ def _of_the_same(phrase: Phrase) -> str:
     if phrase.that:
         return f"the {phrase.head} of these {phrase.of_what} {phrase.who} {phrase.that}{note}"
     if phrase.is_count:
-        return f"the {phrase.name.replace('number of ', 'number of these ', 1)}{note}"
+        bare = taken_over(phrase) == phrase.of_what
+        return f"the {phrase.name if bare else phrase.name.replace('number of ', 'number of these ', 1)}{note}"
     if phrase.head.startswith("number of different"):
         return f"the {phrase.head} among them{note}"
     if " of the " in phrase.head:

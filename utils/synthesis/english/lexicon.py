@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from utils.synthesis.english import vocabulary as known
-from utils.synthesis.english.words import is_plural, plural, singular
 from utils.synthesis.hints import Hints
 from utils.synthesis.intent import Path
 from utils.synthesis.model import Collection, Column, Link, Model
 from utils.synthesis.name_words import words_of
+from utils.synthesis.words import is_plural, plural, singular
 
 _BARE_DATES = ("at", "date", "date time", "day", "moment", "time", "timestamp")
 _SYNONYM_CHANCE = 0.08
@@ -56,10 +56,11 @@ class Noun:
 
 @dataclass(frozen=True)
 class Flag:
-    """What a yes says of a row: "is still listed" and "is no longer listed"; `adjective` where one word says it."""
+    """What yes and no say of a row: "is still listed", "is no longer listed"; a noun for both, an adjective for yes."""
 
     yes: str
     no: str
+    noun: str
     adjective: str = ""
 
 
@@ -154,22 +155,22 @@ class Lexicon:
 
     def flag(self, column: Column) -> Flag:
         """What a yes-or-no column says of a row."""
-        hint = self._hints.column(column.collection, column.name)
-        described = _WHETHER.match(column.description)
-        if described and not hint.words:
+        hinted = self._hints.column(column.collection, column.name).words
+        words = re.sub(r"^(?:is|has) |(?: flag| indicator| status)$", "", hinted or self.column(column).one)
+        status = f"{words} status"
+        described = None if hinted else _WHETHER.match(column.description)
+        if described:
             verb = {"are": "is", "were": "was", "have": "has"}.get(described[1].lower(), described[1].lower())
             rest = described[2].strip()
             if rest.startswith("still "):
-                return Flag(f"{verb} {rest}", f"{verb} no longer {rest.removeprefix('still ')}")
-            return Flag(f"{verb} {rest}", f"does not have {rest}" if verb == "has" else f"{verb} not {rest}")
-        if (does := _DOES.match(column.description)) and not hint.words:
-            return Flag(f"{does[1]}s {does[2].strip()}", f"does not {does[1]} {does[2].strip()}")
-        words = hint.words or self.column(column).one
-        first, _, rest = words.partition(" ")
-        if first == "has" and rest:
-            return Flag(words, f"does not have {rest}")
-        words = rest if first == "is" and rest else words
-        return Flag(f"is {words}", f"is not {words}", words if is_adjective(words) else "")
+                return Flag(f"{verb} {rest}", f"{verb} no longer {rest.removeprefix('still ')}", status)
+            denied = f"does not have {rest}" if verb == "has" else f"{verb} not {rest}"
+            return Flag(f"{verb} {rest}", denied, status, rest if is_adjective(rest) else "")
+        if not hinted and (does := _DOES.match(column.description)):
+            return Flag(f"{does[1]}s {does[2].strip()}", f"does not {does[1]} {does[2].strip()}", status)
+        if (hinted and hinted.startswith("has ")) or words_of(column.name)[:1] == ("has",):
+            return Flag(f"has {words}", f"does not have {words}", status)
+        return Flag(f"is {words}", f"is not {words}", status, words if is_adjective(words) else "")
 
     def act(self, column: Column) -> str:
         """What rows did on a date: "joined", "were placed"; "" where it is not known."""
@@ -296,13 +297,19 @@ class Lexicon:
         if called:
             return re.sub(r"\bid\b", "ID", called[0])
         head = _HEAD_ENDS.split(re.sub(r"^(?:The|An?|All) ", "", description))[0].strip()
-        if head and len(head.split()) <= 4 and re.fullmatch(r"[A-Za-z' -]+", head):
+        if (
+            head
+            and len(head.split()) <= 4
+            and not re.match(r"(?:whether|if|true) ", head, re.IGNORECASE)
+            and re.fullmatch(r"[A-Za-z' -]+", head)
+        ):
             return head[0].lower() + head[1:] if head[1:2].islower() else head
         return None
 
     def _are_english(self, words: Iterable[str], description: str, synonyms: Sequence[str]) -> bool:
         near = {stem for text in (description, *synonyms) for stem in _stems(text)}
-        return all(word in known.PLAIN or singular(word) in near | self._prose | known.PLAIN for word in words)
+        english = near | self._prose | known.PLAIN
+        return all(word in english or singular(word) in english or known.ENGLISH.fullmatch(word) for word in words)
 
     @cached_property
     def _prose(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.voice import Voice
-from utils.synthesis.english.words import ordinal
+from utils.synthesis.words import ordinal
 
 _LEVELS = {"AVG": "average", "MEDIAN": "median"}
 

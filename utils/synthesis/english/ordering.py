@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from utils.synthesis.english.phrases import Counted, Phrase
 from utils.synthesis.english.voice import Voice
-from utils.synthesis.english.words import in_words, listed, plural
+from utils.synthesis.words import in_words, listed, plural
 
 Order = Sequence[tuple[Phrase, bool]]
 _PERIODS = ("month", "quarter", "year", "week", "day")
@@ -68,6 +68,8 @@ def then_said(phrase: Phrase, descending: bool) -> str:
     blanks = _blanks(phrase, descending)
     if not descending:
         return f"by {phrase.name}{blanks}"
+    if phrase.sort == "flag":
+        return f"by {phrase.name}, yes before no"
     if phrase.sort == "text":
         return f"by {phrase.name} in reverse alphabetical order{blanks}"
     return f"by {phrase.name}, {_most(phrase, True)} first{blanks}"
@@ -109,7 +111,8 @@ def direction(phrase: Phrase, descending: bool) -> str:
 
 def has_superlative(phrase: Phrase) -> bool:
     """Whether the first few "have the most" of it."""
-    return phrase.sort not in ("text", "identifier", "flag") and not is_period(phrase)
+    plain = phrase.sort not in ("text", "identifier", "flag", "rank") and not is_period(phrase)
+    return plain and phrase.head.split()[0] not in ("highest", "lowest", "latest", "earliest", "most")
 
 
 def superlative(phrase: Phrase, descending: bool) -> str:
@@ -126,10 +129,11 @@ def first_few(rows: Counted, number: int, phrase: Phrase, descending: bool) -> s
     """The first few of some rows: "the five customers with the highest account balance"."""
     noun = rows.one if number == 1 else rows.many
     count = "" if number == 1 else f"{in_words(number)} "
-    if phrase.sort in ("text", "identifier", "flag"):
-        return f"the first {count}{noun} by {phrase.name}" + (" in reverse order" if descending else "")
     if is_period(phrase):
         return f"the {_most(phrase, descending)} {count}{noun}"
+    if not has_superlative(phrase):
+        backwards = " in reverse order" if descending and phrase.sort in ("text", "identifier", "flag") else ""
+        return f"the first {count}{noun} by {phrase.name}{backwards}"
     return f"the {count}{noun} with {superlative(phrase, descending)}"
 
 

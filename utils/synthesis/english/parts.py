@@ -69,11 +69,6 @@ def _asked(noun: Noun, traits: Sequence[Trait]) -> str:
     return f"{noun_phrase(noun, others).many} {last.many}"
 
 
-def all_of(many: str) -> str:
-    """Rows with "all" before them."""
-    return f"all {many}"
-
-
 def over_rows(plan: Plan, voice: Voice, measures: Sequence[Phrase], apart: bool) -> tuple[str, list[Phrase]]:
     """Measures with the rows that they are taken over said once: in words before them, or in the first of them.
 

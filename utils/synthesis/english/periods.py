@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 from utils.synthesis.english import times
 from utils.synthesis.english.times import DayText
-from utils.synthesis.english.words import listed, ordinal
 from utils.synthesis.intent import Call, Constant, Expression, Field
 from utils.synthesis.model import Value
+from utils.synthesis.words import listed, ordinal
 
 _PARTS = ("YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "DAYNAME", "DAYOFWEEK", "MONTHNAME")
 _WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -103,6 +103,9 @@ def _said(call: Call, time: bool, text: DayText) -> str | None:
 
 
 def _part_said(part: str, operator: str, values: list[Value]) -> str | None:
+    if operator in ("NE", "NOT IN"):
+        said = _part_said(part, "IN", values)
+        return said and (f"outside {said[3:]}" if said.startswith("in ") else f"not {said}")
     same = operator in ("EQ", "IN")
     numbers = [value for value in values if isinstance(value, int)]
     names = [str(value) for value in values]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from utils.synthesis.english.lexicon import Noun
-from utils.synthesis.english.words import listed
 from utils.synthesis.model import Column
+from utils.synthesis.words import listed
 
 Sort = Literal["count", "number", "price", "date", "text", "identifier", "flag", "rank"]
 
@@ -91,23 +91,31 @@ class Phrase:
 class Trait:
     """What a condition says of a row, as the verb of a sentence (`one` row "has", `many` "have"), and shorter ones.
 
-    `before` stands before the noun ("active"), `after` behind it ("in Canada"), `whose` is a clause ("whose ticker is
-    active"), `when` is the time alone. `heavy` ones speak of other rows too, so that nothing may follow them. `place`
-    orders those behind the noun. `denies` says that something is missing. After another trait of `having` the same
-    kind of rows, `again` is enough: "at least one with currency EUR".
+    `before` stands before the noun ("active"), `after` behind it ("in Canada"; `after_one` where it is another for one
+    row), `whose` is a clause ("whose ticker is active"), `when` is the time alone. `heavy` ones speak of other rows
+    too, so that nothing may follow them. `place` orders those behind the noun; where another place has been said,
+    `beside` is said instead: "with state NY". `denies` says that something is missing. After another trait of `having`
+    the same kind of rows, `again` is enough: "at least one with currency EUR".
     """
 
     one: str
     many: str
     before: str = ""
     after: str = ""
+    after_one: str = ""
     whose: str = ""
     when: str = ""
     heavy: bool = False
     place: int = 2
+    beside: str = ""
     denies: bool = False
     having: str = ""
     again: str = ""
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it is one of several, which nothing may follow."""
+        return self.one.startswith("either ")
 
 
 def have(what: str, **forms: str | bool | int) -> Trait:
@@ -140,6 +148,8 @@ def _noun_phrase(noun: Noun, traits: Sequence[Trait], one: bool) -> str:
     others = [trait for trait in traits if trait not in before]
     after = [trait for trait in others if trait.after and (not trait.heavy or len(others) == 1)]
     clauses = [trait for trait in others if trait not in after]
+    if one:
+        after = [replace(trait, after=trait.after_one or trait.after) for trait in after]
     parts = [*(trait.before for trait in before), name, *_joined_after(after)]
     if clauses:
         parts.append(_relative(noun, clauses, one))
@@ -149,6 +159,7 @@ def _noun_phrase(noun: Noun, traits: Sequence[Trait], one: bool) -> str:
 def _joined_after(traits: Sequence[Trait]) -> list[str]:
     """What stands behind the noun, places first; what several have "with" them in one list."""
     ordered = sorted(traits, key=lambda trait: trait.place)
+    ordered = ordered[:1] + [replace(one, after=one.beside or one.after) for one in ordered[1:]]
     having = [trait.after.removeprefix("with ") for trait in ordered if trait.after.startswith("with ")]
     others = [trait.after for trait in ordered if not trait.after.startswith("with ")]
     lacking = [text for text in others if text.startswith("without ")]
@@ -162,7 +173,7 @@ def _joined_after(traits: Sequence[Trait]) -> list[str]:
 
 def _relative(noun: Noun, traits: Sequence[Trait], one: bool) -> str:
     """A relative clause of several traits, those that speak of other rows last."""
-    ordered = sorted(traits, key=lambda trait: (bool(trait.whose), trait.heavy, trait.denies))
+    ordered = sorted(traits, key=lambda trait: (trait.is_choice, bool(trait.whose), trait.heavy, trait.denies))
     text = ""
     for index, trait in enumerate(ordered):
         said = trait.whose or (trait.one if one else trait.many)
@@ -182,7 +193,7 @@ def _relative(noun: Noun, traits: Sequence[Trait], one: bool) -> str:
 
 def joined(traits: Sequence[Trait], one: bool = False) -> str:
     """What traits say, as the verbs of a sentence: "joined in 2022 and have at least three orders"."""
-    ordered = sorted(traits, key=lambda trait: (trait.heavy, trait.denies))
+    ordered = sorted(traits, key=lambda trait: (trait.is_choice, trait.heavy, trait.denies))
     text = ""
     for index, trait in enumerate(ordered):
         before = ordered[index - 1] if index else None

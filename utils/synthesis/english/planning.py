@@ -11,8 +11,8 @@ from utils.synthesis.english.lexicon import Noun
 from utils.synthesis.english.phrases import Phrase, Trait
 from utils.synthesis.english.plan import BestRow, Plan, Top
 from utils.synthesis.english.remarks import remarks_on
-from utils.synthesis.english.words import a, listed, plural
 from utils.synthesis.intent import Best, Call, Constant, Exists, Expression, Field, Intent, Result, Window
+from utils.synthesis.words import a, listed, plural
 
 
 def plan_of(clauses: Clauses) -> Plan:
@@ -34,7 +34,7 @@ def plan_of(clauses: Clauses) -> Plan:
         results[name] = clauses.phrase(expression, at)
     top, rest = _top_of(clauses)
     traits += clauses.traits(rest, at)
-    order = [(results[name], descending) for name, descending in intent.order if name in results]
+    order = [(results[name], descending) for name, descending in _order_that_counts(intent) if name in results]
     if top is None and intent.limit is not None and order:
         top = Top(intent.limit, intent.order[0][0], tuple(order))
     columns = {name: results[name] for name in intent.output if name in results}
@@ -43,6 +43,22 @@ def plan_of(clauses: Clauses) -> Plan:
     plan.best = _best_row(clauses)
     plan.remarks.extend(remarks_on(plan, clauses))
     return plan
+
+
+def _order_that_counts(intent: Intent) -> Sequence[tuple[str, bool]]:
+    """The order without what comes after a rank that no two rows share."""
+    windows = dict(intent.windows)
+    for index, (name, _descending) in enumerate(intent.order):
+        window = windows.get(name)
+        before = {other for other, _ in intent.order[:index]}
+        if (
+            isinstance(window, Window)
+            and window.function == "RANKING"
+            and not window.option
+            and set(window.per) <= before
+        ):
+            return intent.order[: index + 1]
+    return intent.order
 
 
 def _group_noun(keys: Sequence[Phrase]) -> Noun:
@@ -72,7 +88,7 @@ def _top_of(clauses: Clauses) -> tuple[Top | None, list[Expression]]:
     """The first few by a rank, and the other conditions on results."""
     top, rest = None, []
     for condition in shapes.leaves(clauses.intent.kept):
-        found = _first_by_rank(condition, clauses) if top is None else None
+        found = _first_by_rank(condition, clauses) if top is None and clauses.intent.limit is None else None
         if found is None:
             rest.append(condition)
         else:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from utils.synthesis.english import shapes
 from utils.synthesis.english.conditions import Clauses
 from utils.synthesis.english.plan import Plan
-from utils.synthesis.english.words import a
 from utils.synthesis.intent import Aggregate, Best, Call, Exists, Field, walk
+from utils.synthesis.words import a
 
 
 def remarks_on(plan: Plan, clauses: Clauses) -> list[str]:

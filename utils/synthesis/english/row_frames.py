@@ -19,7 +19,7 @@ def listed_rows(plan: Plan, voice: Voice, register: str) -> list[str]:
     said = listing(plan, voice, columns)
     outs, sort, then = said.outs, said.sort, said.sort_sentence
     verb, each = show(voice), voice.one_of("each", "every")
-    of = "for" if any(taken_over(phrase) for phrase in columns) else "of"
+    of = "for" if any(taken_over(phrase) or " of " in phrase.head for phrase in columns) else "of"
     match register:
         case "imperative":
             return [f"{verb} {outs} {of} {each} {one}{sort}.", f"{verb} {outs} {of} all {many}{sort}.",
@@ -53,7 +53,7 @@ def _rows_first(plan: Plan, voice: Voice, register: str, said: Listing | None = 
         said = listing(plan, voice, told_apart(list(plan.columns_of_subject.values()), plan.noun.one))
     one, many = plan.rows.one, plan.rows.many
     outs, sort, verb = said.outs, said.sort, show(voice)
-    of = "of" if all(not taken_over(phrase) for phrase in plan.columns.values()) else "for"
+    of = "for" if any(taken_over(phrase) or " of " in phrase.head for phrase in plan.columns.values()) else "of"
     match register:
         case "imperative":
             return [f"for {voice.one_of('each', 'every')} {one}, {verb} {outs}{sort}."]

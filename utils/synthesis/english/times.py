@@ -6,7 +6,7 @@ from calendar import day_name, month_name
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from utils.synthesis.english.words import listed, ordinal
+from utils.synthesis.words import listed, ordinal
 
 DayText = Callable[[date], str]
 WEEKEND = frozenset(day_name[5:])

@@ -10,7 +10,7 @@ from utils.synthesis.english.parts import names_rows, over_rows, show, taken_ove
 from utils.synthesis.english.phrases import Counted, Phrase, noun_phrase
 from utils.synthesis.english.plan import Plan, Top
 from utils.synthesis.english.voice import Voice
-from utils.synthesis.english.words import in_words, listed, ordinal
+from utils.synthesis.words import in_words, listed, ordinal
 
 _SHORT_LIST = 12  # words
 _OPEN_CLAUSES = frozenset(("of", "for", "with", "without", "have", "who", "that", "whose"))
@@ -21,38 +21,56 @@ def first_few(plan: Plan, voice: Voice, register: str) -> list[str]:
     top = plan.top
     assert top is not None
     lead, phrase, columns = _decided(plan, voice, top)
-    rows, number = plan.rows, top.number
-    parts = (ordering.direction(phrase, top.descending) if number > 1 else "", *_ties(plan, voice, top))
-    tail = "".join(f", {part}" for part in parts if part)
-    outs, bare = f"{columns_listed(columns)}{tail}", f"{columns_listed(columns, articles=False)}{tail}"
-    few = ordering.first_few(rows, number, phrase, top.descending)
-    asked = _asked(rows, number, phrase, top.descending)
-    if ordering.has_superlative(phrase) and (
-        _OPEN_CLAUSES & set(rows.many.split()) or (register == "context" and not lead)
-    ):
-        return _among(
-            rows.many, lead, number, ordering.superlative(phrase, top.descending), outs, bare, voice, register
-        )
+    direction, order = _order(plan, voice, top, phrase)
+    tail = "".join(f", {part}" for part in (direction, *_ties(plan, voice, top)) if part)
+    if _reads_better_apart(plan, top, phrase, register, lead):
+        wordings = _among(plan, top, phrase, lead, columns, tail, voice, register)
+    else:
+        wordings = _in_one(plan, top, phrase, lead, columns, tail, voice, register)
+    return [wording + order for wording in wordings]
+
+
+def _order(plan: Plan, voice: Voice, top: Top, phrase: Phrase) -> tuple[str, str]:
+    """Which comes first, in a word where they come as they are counted; else their order as a sentence."""
+    counted = plan.intent.limit is not None or (plan.order and plan.order[0][0].sort == "rank")
+    if counted:
+        return "" if top.number == 1 or top.exact else ordering.direction(phrase, top.descending), ""
+    return "", f"  sort {ordering.sorted_by(voice, plan.order)}." if plan.order else ""
+
+
+def _reads_better_apart(plan: Plan, top: Top, phrase: Phrase, register: str, lead: str) -> bool:
+    """Whether so much is said of the rows that what the first few have does not go well with it."""
+    if top.exact or not ordering.has_superlative(phrase):
+        return False
+    return bool(_OPEN_CLAUSES & set(plan.rows.many.split())) or (register == "context" and not lead)
+
+
+def _in_one(
+    plan: Plan, top: Top, phrase: Phrase, lead: str, columns: list[Phrase], tail: str, voice: Voice, register: str
+) -> list[str]:
+    """The question for the first few in one: "Which five customers have the most orders?" """
+    few, asked = _few(plan.rows, top, phrase)
+    plain = columns_listed(columns)
+    outs, bare = f"{plain}{tail}", f"{columns_listed(columns, articles=False)}{tail}"
+    is_short = len(outs.split()) <= _SHORT_LIST
     verb = show(voice)
     match register:
         case "imperative":
-            short = [f"{lead}{verb} {columns_listed(columns)} of {few}{tail}."]
-            return [f"{lead}find {few}.  {verb} {outs}.", *(short if len(outs.split()) <= _SHORT_LIST else [])]
+            short = [f"{lead}{verb} {plain} of {few}{tail}."] if is_short else []
+            return [f"{lead}find {few}.  {verb} {outs}.", *short]
         case "interrogative":
             return [f"{lead}{asked}?  {verb} {outs}."]
         case "terse":
             wordings = [f"{lead}{few.removeprefix('the ')}: {bare}."]
-            if top.descending and number > 1 and ordering.has_superlative(phrase) and not taken_over(phrase):
-                wordings.append(f"{lead}top {number} {rows.many} by {phrase.bare}: {bare}.")
-            return wordings
+            if top.descending and top.number > 1 and ordering.has_superlative(phrase) and not taken_over(phrase):
+                wordings.append(f"{lead}top {top.number} {plan.rows.many} by {phrase.bare}: {bare}.")
+            return wordings if not top.exact else wordings[:1]
         case "report":
-            short = [f"{lead}we need {columns_listed(columns)} of {few}{tail}."]
-            return [f"{lead}please report {few}, showing {outs}.", *(short if len(outs.split()) <= _SHORT_LIST else [])]
+            short = [f"{lead}we need {plain} of {few}{tail}."] if is_short else []
+            return [f"{lead}please report {few}, showing {outs}.", *short]
         case "conversational":
-            return [
-                f"{lead}can you tell me {asked}?  I need {outs}.",
-                f"{lead}I'd like to know {asked}.  Please {verb} {outs}.",
-            ]
+            wish = f"{lead}I'd like to know {asked}.  Please {verb} {outs}."
+            return [f"{lead}can you tell me {asked}?  I need {outs}.", wish]
     return [f"{lead}find {few}.  {verb} {outs}."]
 
 
@@ -65,11 +83,13 @@ def _asked(rows: Counted, number: int, phrase: Phrase, descending: bool) -> str:
 
 
 def _among(
-    rows: str, lead: str, number: int, most: str, outs: str, bare: str, voice: Voice, register: str
+    plan: Plan, top: Top, phrase: Phrase, lead: str, columns: list[Phrase], tail: str, voice: Voice, register: str
 ) -> list[str]:
-    """The question for the first few where what is said of the rows comes first: "Among all ..., find the five"."""
-    count = in_words(number) if number > 1 else "one"
-    few, asked = f"the {count} with {most}", f"which {count} {'have' if number > 1 else 'has'} {most}"
+    """The question for the first few with what is said of the rows first: "Among all ..., find the five with ..." """
+    rows, most = plan.rows.many, ordering.superlative(phrase, top.descending)
+    count, verb_of = (in_words(top.number), "have") if top.number > 1 else ("one", "has")
+    few, asked = f"the {count} with {most}", f"which {count} {verb_of} {most}"
+    outs, bare = f"{columns_listed(columns)}{tail}", f"{columns_listed(columns, articles=False)}{tail}"
     among = f"{lead}{'and ' if lead else ''}among all {rows}"
     verb = show(voice)
     match register:
@@ -98,7 +118,9 @@ def _decided(plan: Plan, voice: Voice, top: Top) -> tuple[str, Phrase, list[Phra
     columns = []
     for name, one in shown.items():
         alike = [other for other in shown.values() if other.name == one.name]
-        if one in plan.keys or (name == top.decides and len(alike) == 1):
+        if name == top.decides and len(alike) > 1:
+            columns.append(replace(named_before(one), head=f"that {one.name}", short="", article=False, note=one.note))
+        elif one in plan.keys or name == top.decides:
             columns.append(replace(named_before(one), note=one.note))
         elif plan.keys and one.over_all and not front and not plan.scope and not names_rows(plan, one):
             columns.append(taken_over_all(plan, one))
@@ -110,6 +132,7 @@ def _decided(plan: Plan, voice: Voice, top: Top) -> tuple[str, Phrase, list[Phra
     if taken_over(phrase) and taken_over(phrase) in said:
         such = f"such {phrase.name.split('number of ', 1)[-1]}"
         phrase = replace(phrase, counted=Counted(such, such)) if phrase.is_count else named_before(phrase)
+    columns = [replace(one, head="rank", note="") if one.short == "rank" else one for one in columns]
     return f"{front}, " if front else "", phrase, told_apart(columns, plan.noun.one)
 
 
@@ -128,10 +151,9 @@ def first_few_within(plan: Plan, voice: Voice, register: str) -> list[str]:
     assert top is not None
     lead, phrase, columns = _decided(plan, voice, top)
     per = listed([one.head for one in top.per])
-    columns = [replace(one, head="rank", note="") if one.sort == "rank" else one for one in columns]
     outs, bare = columns_listed(columns), columns_listed(columns, articles=False)
     tail = "".join(f", {part}" for part in _ties(plan, voice, top))
-    few, asked = _few_within(_inner(plan, top), top, phrase)
+    few, asked = _few(_inner(plan, top), top, phrase)
     order = f"  sort {ordering.sorted_by(voice, plan.order)}." if plan.order else ""
     verb = show(voice)
     match register:
@@ -159,11 +181,10 @@ def _inner(plan: Plan, top: Top) -> Counted:
     return noun_phrase(replace(plan.subject, one=name, many=many), plan.traits)
 
 
-def _few_within(rows: Counted, top: Top, phrase: Phrase) -> tuple[str, str]:
+def _few(rows: Counted, top: Top, phrase: Phrase) -> tuple[str, str]:
     """The first few, as a noun phrase and as a question."""
     if top.exact:
         place = f"{ordinal(top.number)} by {phrase.whole}{'' if top.descending else ', lowest first'}"
         return f"the {rows.one} that comes {place}", f"which {rows.one} comes {place}"
-    return ordering.first_few(rows, top.number, phrase, top.descending), _asked(
-        rows, top.number, phrase, top.descending
-    )
+    few = ordering.first_few(rows, top.number, phrase, top.descending)
+    return few, _asked(rows, top.number, phrase, top.descending)

@@ -10,7 +10,7 @@ from utils.synthesis.english.parts import how_many, names_rows, over_rows, taken
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.plan import Plan
 from utils.synthesis.english.voice import Voice
-from utils.synthesis.english.words import listed
+from utils.synthesis.words import listed
 
 _WORDS = {
     "AVG": "average", "MAX": "highest", "MIN": "lowest", "MEDIAN": "median", "SUM": "overall", "ANYTHING": "",

@@ -10,9 +10,9 @@ from utils.synthesis.english.lexicon import Noun
 from utils.synthesis.english.measures import measured
 from utils.synthesis.english.phrases import Counted, Phrase, Sort, joined, noun_phrase
 from utils.synthesis.english.windows import Windows
-from utils.synthesis.english.words import plural
 from utils.synthesis.intent import Aggregate, Best, Call, Constant, Exists, Expression, Field, Path, Result, Window
 from utils.synthesis.model import Collection, Column
+from utils.synthesis.words import plural
 
 _SORTS: Mapping[str, Sort] = {
     "identifier": "identifier", "foreign_key": "identifier", "date": "date", "flag": "flag", "amount": "number",
@@ -67,9 +67,8 @@ class Values(Windows):
         if not isinstance(expression, Field):
             return phrase
         if expression.column.role == "flag":
-            adjective = self.lexicon.flag(expression.column).adjective
             owner = f"{self.lexicon.at_end(at, expression.path).one} " if expression.path else ""
-            return replace(phrase, head=f"{owner}{adjective} status", article=True) if adjective else phrase
+            return replace(phrase, head=owner + self.lexicon.flag(expression.column).noun, article=True)
         noun = self.lexicon.key(at, expression.path, expression.column)
         return replace(phrase, head=noun.one, many=noun.many)
 
@@ -114,7 +113,8 @@ class Values(Windows):
             return self.voice.constant(expression, values[0] if values else None)
         for name, other in self.expressions.items():
             if other == expression and name in self.results:
-                return f"the {self.results[name].name}"
+                alike = [one for one in self.results.values() if one.name == self.results[name].name]
+                return f"the {self.results[name].name if len(alike) == 1 else self.results[name].whole}"
         phrase = self.phrase(expression, at)
         if isinstance(expression, Result):
             return f"the {phrase.name}"
@@ -201,7 +201,7 @@ class Values(Windows):
         counted = noun_phrase(self.lexicon.of_link(path[-1]), self.traits(where, self.model.end(at, path)))
         between = [link for link in path[:-1] if not link.singular]
         if between:
-            return counted.then(f"across the {self.owner(at)}'s {self.lexicon.of_link(between[-1]).many}")
+            return counted.then(f"from the {self.owner(at)}'s {self.lexicon.of_link(between[-1]).many}")
         return counted.then(f"of the same {self.lexicon.of_link(path[-2]).one}") if len(path) > 1 else counted
 
     def _aggregate(self, aggregate: Aggregate, at: Collection) -> Phrase:
@@ -231,7 +231,7 @@ class Values(Windows):
             periods = [trait.when for trait in self.traits(where, child)]
             if all(periods):
                 return replace(phrase, head=" ".join([phrase.head, *periods]), short=phrase.head)
-        if not where and noun.one.split()[-1] in phrase.head.split():
+        if not where and len(many) == 1 and noun.one.split()[-1] in phrase.head.split():
             return phrase
         return replace(phrase, rows=rows.many)
 

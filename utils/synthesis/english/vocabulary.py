@@ -51,6 +51,8 @@ PLAIN = _set(
     "video view visit visitor volume vote wage wallet warehouse warranty weather website week weekly weight winner "
     "word work worker year years zip zone"
 )
+# Endings that no abbreviation has.
+ENGLISH = re.compile(r"[a-z]{3,}(?:ed|ing|able|ible|ment|tion|sion|ship|ness|ity|ance|ence|ory|ist|ism|ture|ally)s?")
 TECHNICAL = _set("tbl table dim fact vw view tb stg raw tmp")  # before or after a name, said by nobody
 
 PERSONS = _set(

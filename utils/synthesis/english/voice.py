@@ -10,10 +10,10 @@ from datetime import date
 from utils.synthesis.english.lexicon import Lexicon
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.times import DAY_TEXTS
-from utils.synthesis.english.words import figures, in_words
 from utils.synthesis.intent import Constant
 from utils.synthesis.model import Column, Value
 from utils.synthesis.role_words import UNITS
+from utils.synthesis.words import figures, in_words
 
 _PROPER = re.compile(r"(?:[A-Z][A-Za-z]+)(?: [A-Z][A-Za-z]+)*")
 _COUNTED_UNITS = frozenset(UNITS.values())
@@ -27,6 +27,7 @@ class Voice:
         self._dice = dice
         self._quote = dice.choice("'\"")
         self._quotes_names = dice.random() < 0.15
+        self._habits: dict[object, bool] = {}
         self.day = dice.choice(DAY_TEXTS)
 
     def one_of(self, *options: str) -> str:
@@ -36,6 +37,10 @@ class Voice:
     def chance(self, share: float) -> bool:
         """True in this share of cases."""
         return self._dice.random() < share
+
+    def habit(self, of: object, share: float) -> bool:
+        """True in this share of cases, and always the same of one thing, so that what is alike is said alike."""
+        return self._habits.setdefault(of, self.chance(share))
 
     def quoted(self, text: str) -> str:
         """A text in quotes that it does not hold itself."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from utils.synthesis.english import functions, shapes
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.speaker import Speaker
-from utils.synthesis.english.words import in_words, plural
 from utils.synthesis.intent import Call, Constant, Result, Window
+from utils.synthesis.words import in_words, plural
 
 _PERIODS = ("START", "YEAR", "QUARTER", "MONTH")
 _PARTS = {"4": "quarter", "5": "fifth", "10": "tenth", "100": "percentile"}
@@ -31,9 +31,11 @@ class Windows(Speaker):
                     head, sort="rank", short=part, note=f"1 to {window.option}, 1 for the {low}{self._ties(window)}"
                 )
             case "PREV" | "NEXT":
-                head = f"{self._other_row(window).replace(' listed', '')}'s {measure.name}"
+                same = f" of the same {self.per(window)}" if window.per == ("parent",) else within
+                other = self._other_row(window)
+                head = f"{measure.name} of the {other}{same}" if same else f"{other}'s {measure.name}"
                 if int(window.option or 1) > 1:
-                    head = f"{measure.name} {self._other_row(window)}"
+                    head = f"{measure.name} {other}{same}"
                 return Phrase(head, sort=measure.sort, column=measure.column, blank=True)
             case "RELSUM" | "RELAVG":
                 return self._over_rows(window, measure, within)
@@ -60,7 +62,7 @@ class Windows(Speaker):
     def _over_rows(self, window: Window, measure: Phrase, within: str) -> Phrase:
         """A total or an average over several rows of the result."""
         name, column = measure.name, measure.column
-        of = "" if self.alone else f" of the {name.removeprefix('total ')}"
+        of = "" if self.alone else f" of the {_untotalled(name)}"
         total = window.function == "RELSUM"
         if window.option == "running":
             kind = "running total" if total else "running average"
@@ -71,7 +73,7 @@ class Windows(Speaker):
             span = f"over that {period} and the {in_words(others)} {plural(period) if others > 1 else period} before it"
             return Phrase(f"{kind}{of} {span}{within}", short=kind, column=column)
         if total:
-            return Phrase(f"overall {name.removeprefix('total ')}{within}", short=f"overall {name}", column=column)
+            return Phrase(f"overall {_untotalled(name)}{within}", short=f"overall {name}", column=column)
         return Phrase(f"average {name}{within or f' of all {self.group.many}'}", short=f"average {name}", column=column)
 
     def calculated(self, call: Call, window: Window) -> Phrase:
@@ -86,6 +88,8 @@ class Windows(Speaker):
                 return Phrase(head, short="difference", column=self.phrase(first, at).column)
             if call.operator == "DIV" and isinstance(first, Result) and _is_total_of(window, first):
                 return self.share(first, window).noted("as a fraction of 1")
+        if call.operator == "DIFFERENCE":
+            return functions.gap(call, *(self.phrase(one, at) for one in call.arguments))
         values = [self.phrase(one, at) for one in call.arguments if not isinstance(one, Constant)]
         names = [
             self.voice.constant(one, values[0]) if isinstance(one, Constant) else f"the {self.phrase(one, at).name}"
@@ -109,7 +113,7 @@ class Windows(Speaker):
         if measure.is_count and measure.counted:
             of = f"all {'these ' if self.scoped else ''}{measure.counted.many}"
         else:
-            of = f"the overall {measure.name.removeprefix('total ')}"
+            of = f"the overall {_untotalled(measure.name)}"
             of += f" of these {measure.of_what}" if self.scoped and measure.of_what else ""
         return Phrase(f"percentage of {of}{within}", short="percentage")
 
@@ -134,7 +138,7 @@ class Windows(Speaker):
         steps, period = int(window.option or 1), self._period(window)
         before = window.function == "PREV"
         if steps == 1:
-            return f"{'previous' if before else 'next'} {period}"
+            return f"{'previous' if before else 'next'} {'listed ' if self._has_gaps() else ''}{period}"
         return f"{in_words(steps)} {plural(period)} {'before' if before else 'later'}"
 
     def _period(self, window: Window) -> str:
@@ -143,13 +147,17 @@ class Windows(Speaker):
             name = window.by[0][0].name
             expression = self.expressions.get(name)
             if isinstance(expression, Call) and expression.operator in _PERIODS:
-                return f"{self.results[name].name}{' listed' if self._has_gaps() else ''}"
+                return self.results[name].name
         return self.group.one
 
     def _has_gaps(self) -> bool:
         """Whether a condition leaves out periods between others, such as all months but May."""
         calls = [one.arguments[0] for one in shapes.leaves(self.intent.where) if isinstance(one, Call)]
         return any(isinstance(one, Call) and one.operator in ("MONTH", "QUARTER", "MONTHNAME") for one in calls)
+
+
+def _untotalled(name: str) -> str:
+    return name.removeprefix("total ").removeprefix("combined ")
 
 
 def _is_total_of(window: Window, part: Result) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from utils.synthesis.intent import Field, Path
-from utils.synthesis.model import Collection, Column, Model, Role
+from utils.synthesis.model import Collection, Model, Role
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
+from utils.synthesis.words import singular_name
 
 _NEARNESS = {0: 3.0, 1: 1.3, 2: 0.5}
 
@@ -98,12 +99,9 @@ def result_name(field: Field) -> str:
     """What a field's column is called in the result."""
     name = field.column.name.strip("_") or field.column.name
     if not field.path:
-        return field.column.name if not field.column.name.startswith("_") else f"{_one(field.column.collection)}_{name}"
+        return (
+            field.column.name
+            if not field.column.name.startswith("_")
+            else f"{singular_name(field.column.collection)}_{name}"
+        )
     return f"{field.path[-1].name}_{name}" if not name.startswith(field.path[-1].name) else name
-
-
-def _one(collection: str) -> str:
-    return collection[:-1] if collection.endswith("s") and not collection.endswith("ss") else collection
-
-
-__all__ = ["Column", "Columns", "is_sure", "result_name"]

@@ -7,6 +7,7 @@ from utils.synthesis.model import Collection
 from utils.synthesis.sampling.columns import Columns, result_name
 from utils.synthesis.sampling.conditions import PLAIN, Conditions
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
+from utils.synthesis.words import plural_name
 
 _FUNCTIONS = {
     "COUNT": 30, "SUM": 26, "AVG": 18, "MIN": 4, "MAX": 8, "NDISTINCT": 7, "MEDIAN": 3, "QUANTILE": 1.5, "STD": 1.2,
@@ -95,7 +96,7 @@ class Names:
             value = expression.value
             what = value.column.name.strip("_") if isinstance(value, Field) else "days" if _is_gap(value) else "net"
             if expression.function == "NDISTINCT":
-                return self.free(f"n_{what.removesuffix('_id').removesuffix('_key')}s")
+                return self.free(f"n_{plural_name(what.removesuffix('_id').removesuffix('_key'))}")
             if isinstance(value, Field) and value.column.role == "date":
                 return self.free(f"{'first' if expression.function == 'MIN' else 'last'}_{what}")
             word = _NAMES[expression.function]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from utils.synthesis.intent import Aggregate, Best, Exists, Field, Intent, walk
 from utils.synthesis.model import Model
 from utils.synthesis.sampling.columns import Columns
 from utils.synthesis.sampling.conditions import Conditions
-from utils.synthesis.sampling.families import Families
+from utils.synthesis.sampling.group_families import GroupFamilies
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
 from utils.synthesis.sampling.measures import Measures
+from utils.synthesis.sampling.row_families import RowFamilies
+from utils.synthesis.sampling.total_families import TotalFamilies
 
 FAMILIES: Mapping[str, float] = {
     "list": 15, "per_parent": 16, "groups": 20, "whole": 10, "share": 5, "rank": 6, "change": 5, "running": 3,
@@ -28,14 +30,33 @@ class Sampler:
         columns = Columns(model, self._lots)
         conditions = Conditions(columns, self._lots)
         measures = Measures(columns, conditions, self._lots)
-        self._families = Families(columns, conditions, measures, self._lots)
+        pieces = columns, conditions, measures, self._lots
+        rows, groups, totals = RowFamilies(*pieces), GroupFamilies(*pieces), TotalFamilies(*pieces)
+        self._draws: dict[str, Callable[[], Intent]] = {
+            "list": rows.listed,
+            "text": rows.text,
+            "gap": rows.gap,
+            "per_parent": rows.per_parent,
+            "presence": rows.presence,
+            "best": rows.best,
+            "groups": groups.groups,
+            "compare": groups.compare,
+            "share": groups.share,
+            "rank": groups.rank,
+            "bucket": groups.bucket,
+            "change": groups.change,
+            "running": groups.running,
+            "whole": totals.whole,
+            "two_level": totals.two_level,
+            "above_average": totals.above_average,
+        }
         self._weights = weights
 
     def draw(self) -> Intent | None:
         """One intent; None where what was drawn does not fit the model."""
         family = self._lots.weighted(self._weights)
         try:
-            intent: Intent = getattr(self._families, "listed" if family == "list" else family)()
+            intent = self._draws[family]()
         except NothingFitsError:
             return None
         return None if _goes_back(intent) or _asks_what_it_says(intent) else replace(intent, family=family)

@@ -10,8 +10,9 @@ from utils.synthesis.model import Collection, Link
 from utils.synthesis.sql.aggregates import Grouped
 from utils.synthesis.sql.calls import Scope
 from utils.synthesis.sql.kinds import ZERO_OF_NOTHING, needed_links
-from utils.synthesis.sql.statement import Statement, singular
+from utils.synthesis.sql.statement import Statement
 from utils.synthesis.sql.terms import COMPARED, NOT, Names, Select, Term, indented
+from utils.synthesis.words import singular_name
 
 
 class Row(Scope):
@@ -134,7 +135,7 @@ class Row(Scope):
         """One WITH query for all that is computed from the same rows."""
         same = self.statement.computed_with(node)
         last, keys = self._children(node.path, node.where)
-        wanted = f"{chosen(last.collection, node.where)}_per_{singular(self.collection.name)}"
+        wanted = f"{chosen(last.collection, node.where)}_per_{singular_name(self.collection.name)}"
         over_rows = {one: replace(one, path=(), where=()) for one in same}
         grouped = Grouped(self.statement, last, last.select, keys, list(over_rows.values()), wanted)
         grouped.select.columns = [(term, name) for name, term in grouped.keys]
@@ -159,7 +160,7 @@ class Row(Scope):
         last.select.columns = [(term, name) for name, term in keys]
         last.select.columns += [(last.term(one.value), column) for one, column in columns.items()]
         last.select.columns.append((Term(f"ROW_NUMBER() OVER ({over})"), place))
-        wanted = f"{chosen(last.collection, node.where)}_ranked_per_{singular(self.collection.name)}"
+        wanted = f"{chosen(last.collection, node.where)}_ranked_per_{singular_name(self.collection.name)}"
         query = self.statement.with_query(wanted, last.select)
         self._join_query(query, node.path[0], f" AND {query}.{place} = 1")
         self._columns |= {one: Term(f"{query}.{column}") for one, column in columns.items()}

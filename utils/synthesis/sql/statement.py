@@ -92,12 +92,3 @@ def _computed_for_rows(intent: Intent) -> dict[Aggregate | Best, str]:
     return {
         one: names.get(one, "") for one in parts if isinstance(one, Best) or (isinstance(one, Aggregate) and one.path)
     }
-
-
-def singular(name: str) -> str:
-    """One of what a collection's name says there are many of, for names that people read: "one order"."""
-    if name.endswith("ies"):
-        return name[:-3] + "y"
-    if name.endswith(("sses", "xes", "ches", "shes")):
-        return name[:-2]
-    return name[:-1] if name.endswith("s") and not name.endswith("ss") else name

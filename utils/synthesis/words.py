@@ -42,6 +42,16 @@ def singular(noun: str) -> str:
     return before + space + (str(_ENGINE.singular_noun(last)) if is_plural(last) else last)
 
 
+def singular_name(name: str) -> str:
+    """The singular of a name of several words: "daily_prices" is "daily_price"."""
+    return singular(name.replace("_", " ")).replace(" ", "_")
+
+
+def plural_name(name: str) -> str:
+    """The plural of a name of several words: "order_status" is "order_statuses"."""
+    return plural(name.replace("_", " ")).replace(" ", "_")
+
+
 @cache
 def is_plural(word: str) -> bool:
     """Whether a single word is a plural; words that are both, such as "series", are not."""
