@@ -21,7 +21,7 @@ import sys
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from retriver.arguments import (
     add_retrieval_arguments,
@@ -35,8 +35,8 @@ from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
-from utils.core.paths import QUESTIONS_DIR, WorkDir
-from utils.core.questions import QuestionFiles, question_files
+from utils.core.paths import QUESTIONS_DIR
+from utils.core.questions import SYNTHETIC, QuestionFiles, question_files
 from utils.core.records import Example
 from utils.core.settings import load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
@@ -54,6 +54,9 @@ from utils.generation.plan import NOT_ASKED, StagePlan
 from utils.generation.stage import generate_all
 from utils.programs.arguments import check_configs
 from utils.proof.arguments import add_proof_arguments, settings_from
+
+if TYPE_CHECKING:
+    from utils.synthesis.rows import SyntheticRows
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -89,6 +92,7 @@ def main(argv: list[str] | None = None) -> int:
     documented = _usable(work.stage("documented"))
     output = work.stage("generated")
     proof, split = settings_from(args), split_rule(args, entries)
+    made = _made(args, rows, entries)
     plan = StagePlan(
         rows=rows,
         entries=entries,
@@ -99,7 +103,8 @@ def main(argv: list[str] | None = None) -> int:
         held_out=lambda example: example.is_benchmark or side_of(example, split) != "train",
         ask_all=args.ask == "all",
         target=args.target_accepted,
-        **_made(args, rows, entries, work),
+        made=made,
+        made_questions=work.stage("synthetic") if made else None,
     )
     if args.dry_run:
         found = forecast(plan, retriever_from(args, app_settings), work.ledger, endpoint_name(args.base_url))
@@ -114,6 +119,10 @@ def main(argv: list[str] | None = None) -> int:
     if args.force or not is_current(output, state):
         spent = asyncio.run(generate_all(args, provider == "gemini", app_settings, plan, fingerprint(state)))
         done = "written"
+        if made is None:
+            work.stage("synthetic").unlink(missing_ok=True)  # questions of an earlier run
+        else:
+            print(f"synthesis: {made.told()}")
     counts = _told(output)
     if done == "written" and spent is None and not any(counts[s] for s in FAULTS - {"invalid", "gold_error"}):
         record_state(output, state)
@@ -123,16 +132,17 @@ def main(argv: list[str] | None = None) -> int:
     if spent is not None and missed:
         raise spent
     if args.target_accepted is not None and provider == "gemini":
-        code = max(code, _target_code(counts["accepted"], args.target_accepted))
+        code = max(code, _target_code(counts["accepted"], args.target_accepted, "the questions are spent"))
+    if made is not None:
+        accepted = sum(one.accepted and one.tier == SYNTHETIC for one in read_records(output, Example))
+        code = max(code, _target_code(accepted, made.target, "nothing else can be made of these databases"))
     return code
 
 
-def _made(
-    args: argparse.Namespace, rows: QuestionFiles, entries: dict[str, DatabaseEntry], work: WorkDir
-) -> dict[str, Any]:
+def _made(args: argparse.Namespace, rows: QuestionFiles, entries: dict[str, DatabaseEntry]) -> SyntheticRows | None:
     """Rows from synthesis, where the flags ask for them."""
     if args.provider != "synthetic":
-        return {}
+        return None
     from utils.synthesis.arguments import chosen_entries, synthesis_settings  # load what other providers need not
     from utils.synthesis.rows import SyntheticRows
 
@@ -141,7 +151,7 @@ def _made(
     )
     for note in made.notes:
         print(f"synthesis: {note}")
-    return {"made": made, "made_questions": work.stage("synthetic")}
+    return made
 
 
 def _asked(args: argparse.Namespace, plan: StagePlan) -> dict[str, object]:
@@ -155,11 +165,11 @@ def _asked(args: argparse.Namespace, plan: StagePlan) -> dict[str, object]:
     }
 
 
-def _target_code(accepted: int, target: int) -> ExitCode:
+def _target_code(accepted: int, target: int, why_not: str) -> ExitCode:
     if accepted >= target:
         print(f"target: {accepted:,} rows accepted, {target:,} asked for")
         return ExitCode.DONE
-    print(f"below target: {accepted:,} rows accepted, --target-accepted asks for {target:,}: the questions are spent")
+    print(f"below target: {accepted:,} rows accepted, --target-accepted asks for {target:,}: {why_not}")
     return ExitCode.BELOW_TARGET
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-from tests.end_to_end.support import BUSINESS, by_id, lines, make
+from tests.end_to_end.support import BUSINESS, by_id, lines, make, run
+from tests.synthesis.poor import poor_database
 from utils.core.paths import WorkDir
 
 TARGET = 12
@@ -16,6 +18,8 @@ def test_synthetic_rows_are_proven_and_released(staged_copy: WorkDir, staged: Wo
     asked = (*questions, "--provider", "synthetic", "--target-accepted", TARGET, "--instances", 3)
     printed = make(3, staged_copy.root, *asked)
     assert "synthesis: broker: transactions.settlement_date_str: holds days as text" in printed
+    assert re.search(rf"synthesis: {TARGET} rows accepted; \d+ draws left out \(\d+ ", printed)
+    assert f"target: {TARGET} rows accepted, {TARGET} asked for" in printed
     rows = lines(staged_copy.stage("generated"))
     assert [row["question_id"] for row in rows[: len(BUSINESS)]] == [row["question_id"] for row in BUSINESS]
     made = rows[len(BUSINESS) :]
@@ -42,3 +46,16 @@ def test_synthetic_rows_are_proven_and_released(staged_copy: WorkDir, staged: Wo
     before = Path(staged_copy.stage("generated")).read_bytes()
     make(3, staged_copy.root, *asked, "--force")
     assert Path(staged_copy.stage("generated")).read_bytes() == before
+    make(3, staged_copy.root, *questions, "--provider", "corpus")
+    assert not staged_copy.stage("synthetic").exists()
+
+
+def test_a_database_that_gives_too_little_says_so_and_ends_with_1(staged_copy: WorkDir, staged: WorkDir) -> None:
+    database, graph = poor_database(staged_copy.root)
+    own = ("--graph", f"poor={graph}", "--database", f"poor=sqlite:///{database}")
+    questions = ("--questions", staged.root / "questions.csv")
+    done = run(3, staged_copy.root, *questions, *own, "--provider", "synthetic", "--target-accepted", 5)
+    assert done.returncode == 1, done.stderr
+    assert "0 rows accepted of 5 wanted; 200 draws left out (" in done.stdout
+    assert "below target: 0 rows accepted, --target-accepted asks for 5: nothing else can be made" in done.stdout
+    assert len(lines(staged_copy.stage("generated"))) == len(BUSINESS)

@@ -14,7 +14,7 @@ from utils.databases.connect import connect_read_only, dialect_of
 from utils.databases.execute import QueryTimeoutError, ResultTooLargeError, run_query
 from utils.programs.normal_form import forms
 from utils.synthesis.checks import Row, problem_of
-from utils.synthesis.english import render_question
+from utils.synthesis.english import NoWordsError, render_question
 from utils.synthesis.hints import Hints
 from utils.synthesis.intent import Intent
 from utils.synthesis.model import Model
@@ -74,9 +74,13 @@ class Drafter:
                 if intent is None:
                     self.refused["nothing fits"] += 1
                     continue
-                draft = self._draft(intent)
+                try:
+                    draft = self._draft(intent)
+                except NoWordsError:
+                    self.refused["no words for what it speaks of"] += 1
+                    continue
                 if problem := self._known(draft, most_per_template) or _problem(intent, draft, answer):
-                    self.refused[problem] += 1
+                    self.refused[problem.split(":")[0]] += 1
                     continue
                 self._take(draft)
                 yield draft
@@ -104,7 +108,7 @@ class Drafter:
 
 def _problem(intent: Intent, draft: Draft, answer: Callable[[Intent], list[Row]]) -> str:
     if problems := question_problems(draft.question, intent):
-        return f"its question: {problems[0]}"
+        return f"questions that the linter refuses: {problems[0]}"
     try:
         return problem_of(intent, answer)
     except QueryTimeoutError:

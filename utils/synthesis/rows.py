@@ -49,6 +49,11 @@ class SyntheticRows:
         self._accepted = 0
 
     @property
+    def target(self) -> int:
+        """How many rows must be accepted."""
+        return self._settings.target
+
+    @property
     def complete(self) -> bool:
         """Whether enough rows were accepted."""
         return self._accepted >= self._settings.target
@@ -61,13 +66,22 @@ class SyntheticRows:
         """Why draws came to nothing, over all databases."""
         return sum((drafter.refused for drafter in self._drafters.values()), Counter())
 
+    def told(self) -> str:
+        """How many rows were accepted, and how many draws came to nothing for what reasons, in one line."""
+        refused = self.refused()
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in refused.most_common())
+        short = "" if self.complete else f" of {self._settings.target:,} wanted"
+        return f"{self._accepted:,} rows accepted{short}; {refused.total():,} draws left out ({reasons})"
+
     def __iter__(self) -> Iterator[QuestionRow]:
         tries = _TRIES_A_ROW * self._settings.target
         streams = {
             name: drafter.drafts(tries, self._settings.most_per_template) for name, drafter in self._drafters.items()
         }
-        while streams and not self.complete:
+        while streams:
             for name in list(streams):
+                if self.complete:
+                    return
                 draft = next(streams[name], None)
                 if draft is None:
                     del streams[name]

@@ -1,0 +1,90 @@
+"""Which answers are worth asking for: every kind of poor one is told, on a real SQLite database."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.synthesis.shop import MODEL, at, path, sqlite_shop
+from utils.synthesis.checks import MOST_ROWS, problem_of, without_each
+from utils.synthesis.intent import Aggregate, Call, Constant, Exists, Expression, Intent
+from utils.synthesis.sql import render_sql
+
+OWNERS = MODEL.collections["owners"]
+NAME = ("name", at("owners", "name"))
+STATE = ("state", at("owners", "state"))
+
+
+def _shop(owners: int = 6):
+    rows = [
+        {"id": n, "name": f"o{n}", "state": "TX" if n % 2 else "CA", "rating": n, "joined": None, "active": True}
+        for n in range(1, owners + 1)
+    ]
+    items = [{"id": 1, "owner_id": 1, "name": "a", "kind": "toy", "price": 2.0, "quantity": 1, "bought": None}]
+    return sqlite_shop({"owners": rows, "items": items, "parts": [], "makers": [], "reviews": []})
+
+
+def _rows(columns=(NAME,), where: tuple[Expression, ...] = (), **more) -> Intent:
+    output = tuple(name for name, _ in columns)
+    return Intent("list", OWNERS, "rows", output, where, columns=tuple(columns), **more)
+
+
+def _is(state: str) -> Call:
+    return Call("EQ", (at("owners", "state"), Constant(state, "text")))
+
+
+def _problem(intent: Intent, owners: int = 6) -> str:
+    connection = _shop(owners)
+    return problem_of(intent, lambda one: connection.execute(render_sql(one, MODEL, "sqlite")).fetchall())
+
+
+@pytest.mark.parametrize(
+    ("intent", "problem"),
+    [
+        (_rows(), ""),
+        (_rows(where=(_is("TX"),)), ""),
+        (_rows(where=(_is("NY"),)), "no rows"),
+        (_rows(order=(("name", False),), limit=7), "fewer rows than the limit"),
+        (_rows((NAME, ("joined", at("owners", "joined")))), "a column of nulls"),
+        (_rows((NAME, STATE), (_is("TX"),)), "a column of one value"),
+        (_rows(where=(Call("PRESENT", (at("owners", "rating"),)),)), "an idle condition: Call"),
+        (_rows(where=(_is("TX"), Call("LT", (at("owners", "rating"), Constant(9))))), "an idle condition: Call"),
+        (_rows(where=(Exists(path("owners", "items")),)), ""),
+        (
+            Intent("whole", OWNERS, "whole", ("n",), (_is("NY"),), columns=(("n", Aggregate("COUNT")),)),
+            "nothing but zeros",
+        ),
+        (
+            _rows(
+                (
+                    NAME,
+                    (
+                        "n",
+                        Aggregate("COUNT", path("owners", "items"), (Call("GT", (at("items", "price"), Constant(1))),)),
+                    ),
+                )
+            ),
+            "an idle condition: Call",
+        ),
+    ],
+)
+def test_what_says_little_is_told(intent: Intent, problem: str) -> None:
+    assert _problem(intent) == problem
+
+
+def test_nobody_reads_hundreds_of_rows() -> None:
+    assert _problem(_rows(), MOST_ROWS) == ""
+    assert _problem(_rows(), MOST_ROWS + 1) == "too many rows"
+
+
+def test_each_condition_is_taken_out_wherever_it_stands() -> None:
+    dear, toy = (
+        Call("GT", (at("items", "price"), Constant(1))),
+        Call("EQ", (at("items", "kind"), Constant("toy", "text"))),
+    )
+    counted = Aggregate("COUNT", path("owners", "items"), (dear, toy))
+    intent = _rows((NAME, ("n", counted)), (_is("TX"),))
+    without = dict(without_each(intent))
+    assert set(without) == {_is("TX"), dear, toy}
+    assert without[_is("TX")].where == ()
+    assert dict(without[dear].columns)["n"] == Aggregate("COUNT", path("owners", "items"), (toy,))
+    assert without[dear].where == intent.where

@@ -1,0 +1,83 @@
+"""Drafts: none twice, nothing that a file has already, and no database that ends the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.synthesis.poor import poor_database
+from utils.core.paths import WorkDir
+from utils.core.questions import SYNTHETIC, normal_question
+from utils.core.records import Example, Question
+from utils.databases.catalog import DatabaseEntry, built_in_entries, file_url
+from utils.programs.normal_form import forms
+from utils.synthesis.drafts import Drafter, Taken
+from utils.synthesis.hints import read_hints
+from utils.synthesis.reading import read_model
+from utils.synthesis.rows import SynthesisSettings, SyntheticRows
+
+
+def _drafter(entry: DatabaseEntry, taken: Taken, seed: int = 1) -> Drafter:
+    return Drafter(entry, read_model(entry), read_hints(entry.graph_path), seed, taken)
+
+
+@pytest.fixture(scope="module")
+def broker(databases: WorkDir) -> DatabaseEntry:
+    return built_in_entries(databases)["broker"]
+
+
+def test_no_question_and_no_program_comes_twice_and_templates_are_capped(broker: DatabaseEntry) -> None:
+    drafter = _drafter(broker, Taken())
+    drafts = list(drafter.drafts(tries=250, most_per_template=1))
+    assert len(drafts) > 60
+    for of in (
+        lambda one: normal_question(one.question),
+        lambda one: forms(one.program).normal_form,
+        lambda one: one.template,
+    ):
+        assert len({of(draft) for draft in drafts}) == len(drafts)
+    assert sum(drafter.refused.values()) + len(drafts) == 250
+
+
+def test_the_same_seed_drafts_the_same_and_what_is_known_is_left_out(broker: DatabaseEntry) -> None:
+    first = [draft.program for draft in _drafter(broker, Taken()).drafts(60)]
+    assert first == [draft.program for draft in _drafter(broker, Taken()).drafts(60)]
+    taken = Taken(programs={forms(program).normal_form for program in first})
+    again = _drafter(broker, taken)
+    assert not {draft.program for draft in again.drafts(60)} & set(first)
+    assert again.refused["a program that was written"] > 0
+
+
+def _poor(folder: Path) -> DatabaseEntry:
+    database, graph = poor_database(folder)
+    return DatabaseEntry("poor", graph, "POOR", file_url("sqlite", database), None, {})
+
+
+def test_a_graph_without_words_gives_no_rows_and_says_why(tmp_path: Path) -> None:
+    rows = SyntheticRows([_poor(tmp_path)], [], SynthesisSettings(target=2))
+    assert list(rows) == []
+    assert rows.refused()["no words for what it speaks of"] > 0
+    assert not rows.complete
+
+
+def test_rows_come_from_every_database_until_enough_are_accepted(databases: WorkDir) -> None:
+    entries = built_in_entries(databases)
+    rows = SyntheticRows([entries["broker"], entries["tpch"]], [], SynthesisSettings(target=6))
+    seen = []
+    for row in rows:
+        question = row.question
+        assert row.origin == SYNTHETIC and question.gold_sql and question.pydough
+        seen.append(question.db_name)
+        status = "accepted" if len(seen) % 2 else "mismatch"
+        rows.written(Example(**question.model_dump(), status=status))
+    assert rows.complete
+    assert len(seen) == 11  # every other one is accepted
+    assert set(seen) == {"broker", "tpch"}
+
+
+def test_questions_of_the_files_are_not_asked_again(broker: DatabaseEntry) -> None:
+    first = next(iter(SyntheticRows([broker], [], SynthesisSettings(target=1)))).question
+    known = [Question(question_id="k", db_name="broker", question=first.question.upper(), pydough="result = (")]
+    second = next(iter(SyntheticRows([broker], known, SynthesisSettings(target=1)))).question
+    assert normal_question(second.question) != normal_question(first.question)
