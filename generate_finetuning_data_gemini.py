@@ -54,6 +54,7 @@ from utils.generation.plan import NOT_ASKED, StagePlan
 from utils.generation.stage import generate_all
 from utils.programs.arguments import check_configs
 from utils.proof.arguments import add_proof_arguments, settings_from
+from utils.synthesis.arguments import add_synthesis_arguments, chosen_entries, synthesis_settings
 
 if TYPE_CHECKING:
     from utils.synthesis.rows import SyntheticRows
@@ -70,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         "graph and data (default: gemini when a key is set, else corpus)",
     )
     add_generation_arguments(parser)
+    add_synthesis_arguments(parser)
     add_split_arguments(parser)
     add_database_arguments(parser)
     add_retrieval_arguments(parser)
@@ -143,8 +145,7 @@ def _made(args: argparse.Namespace, rows: QuestionFiles, entries: dict[str, Data
     """Rows from synthesis, where the flags ask for them."""
     if args.provider != "synthetic":
         return None
-    from utils.synthesis.arguments import chosen_entries, synthesis_settings  # load what other providers need not
-    from utils.synthesis.rows import SyntheticRows
+    from utils.synthesis.rows import SyntheticRows  # loads what other providers need not
 
     made = SyntheticRows(
         chosen_entries(args, entries, rows.databases), (row.question for row in rows), synthesis_settings(args)

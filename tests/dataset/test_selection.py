@@ -15,8 +15,8 @@ from tests.dataset.support import example, leaks, lines, outcomes, released
 from utils.core.questions import normal_question
 from utils.core.records import Example
 from utils.dataset.contract import MAX_VALIDATION_LINES
-from utils.dataset.difficulty import difficulty
 from utils.dataset.similarity import NEAR, jaccard, shingles
+from utils.programs.difficulty import difficulty
 from utils.programs.normal_form import normal_form
 from utils.programs.structure import structure
 
@@ -274,3 +274,18 @@ def test_validation_never_exceeds_what_gemini_takes(tmp_path: Path) -> None:
     assert counts.rows["validation"] == 1_000 > 0.3 * counts.rows["train"]
     assert counts.rows["validation_cap"] > 300
     assert MAX_VALIDATION_LINES == 5_000
+
+
+def test_rows_that_nobody_asked_have_their_share_and_no_more(tmp_path: Path) -> None:
+    asked = [row(f"a{n}", f"Question {n}?") for n in range(4)]
+    made = [row(f"s{n}", f"Task {n}?", tier="synthetic") for n in range(30)]
+
+    def written(share: float, rows: list[Example]) -> Counter[tuple[str, str]]:
+        released(tmp_path, rows, schema="none", validation_share=0, synthetic_share=share)
+        return Counter((name[0], outcome) for name, outcome in outcomes(tmp_path).items())
+
+    kept = {("a", "train"): 4, ("s", "train"): 12, ("s", "synthetic_share"): 18}
+    assert written(0.75, [*made, *asked]) == kept
+    assert written(0, [*made, *asked]) == {("a", "train"): 4, ("s", "synthetic_share"): 30}
+    assert written(1, [*made, *asked]) == {("a", "train"): 4, ("s", "train"): 30}
+    assert written(0.75, made) == {("s", "train"): 30}  # nobody has asked anything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from utils.databases.catalog import DatabaseEntry, built_in_entries, file_url
 from utils.programs.normal_form import forms
 from utils.synthesis.drafts import Drafter, Taken
 from utils.synthesis.hints import read_hints
+from utils.synthesis.mix import operator_profile, overlap
 from utils.synthesis.reading import read_model
-from utils.synthesis.rows import SynthesisSettings, SyntheticRows
+from utils.synthesis.rows import SyntheticRows
+from utils.synthesis.settings import Limits, SynthesisSettings
 
 
 def _drafter(entry: DatabaseEntry, taken: Taken, seed: int = 1) -> Drafter:
@@ -29,12 +32,12 @@ def broker(databases: WorkDir) -> DatabaseEntry:
 
 def test_no_question_and_no_program_comes_twice_and_templates_are_capped(broker: DatabaseEntry) -> None:
     drafter = _drafter(broker, Taken())
-    drafts = list(drafter.drafts(tries=250, most_per_template=1))
+    drafts = list(drafter.drafts(250, Limits(per_template=1)))
     assert len(drafts) > 60
     for of in (
         lambda one: normal_question(one.question),
         lambda one: forms(one.program).normal_form,
-        lambda one: one.template,
+        lambda one: one.forms.template,
     ):
         assert len({of(draft) for draft in drafts}) == len(drafts)
     assert sum(drafter.refused.values()) + len(drafts) == 250
@@ -47,6 +50,35 @@ def test_the_same_seed_drafts_the_same_and_what_is_known_is_left_out(broker: Dat
     again = _drafter(broker, taken)
     assert not {draft.program for draft in again.drafts(60)} & set(first)
     assert again.refused["a program that was written"] > 0
+
+
+def test_levels_come_in_the_shares_asked_for(broker: DatabaseEntry) -> None:
+    drafter = _drafter(broker, Taken())
+    mix = {"easy": 0.2, "medium": 0.6, "hard": 0.2}
+    levels = Counter(draft.difficulty for draft in drafter.drafts(200, Limits(0, mix)))
+    assert set(levels) == set(mix) and levels.total() > 30
+    for level, share in mix.items():
+        assert levels[level] <= share * levels.total() + 1
+    assert drafter.refused["a difficulty that has enough"] > 0
+
+
+def test_what_is_rare_is_looked_for(broker: DatabaseEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen() -> set[str]:
+        drafter = _drafter(broker, Taken(), seed=3)
+        return {name for draft in drafter.drafts(400) for name in draft.forms.operators} & drafter.operators
+
+    with_floor = seen()
+    monkeypatch.setattr("utils.synthesis.drafts._FLOOR", 0.0)
+    assert len(with_floor) > len(seen()) + 3
+
+
+def test_operators_come_nearer_to_those_of_the_programs_given(broker: DatabaseEntry) -> None:
+    wanted = {"CALCULATE": 1.0, "WHERE": 0.6, "HASNOT": 0.5, "HAS": 0.5}
+    model, hints = read_model(broker), read_hints(broker.graph_path)
+    fitted = Drafter(broker, model, hints, 1, Taken(), wanted)
+    plain = Drafter(broker, model, hints, 1, Taken())
+    near, far = (operator_profile(draft.program for draft in one.drafts(150)) for one in (fitted, plain))
+    assert overlap(near, wanted) > overlap(far, wanted)
 
 
 def _poor(folder: Path) -> DatabaseEntry:
@@ -74,6 +106,17 @@ def test_rows_come_from_every_database_until_enough_are_accepted(databases: Work
     assert rows.complete
     assert len(seen) == 11  # every other one is accepted
     assert set(seen) == {"broker", "tpch"}
+
+
+def test_no_database_gives_more_than_it_may(databases: WorkDir) -> None:
+    entries = built_in_entries(databases)
+    rows = SyntheticRows([entries["broker"], entries["tpch"]], [], SynthesisSettings(target=6, per_database=2))
+    seen = Counter()
+    for row in rows:
+        seen[row.question.db_name] += 1
+        rows.written(Example(**row.question.model_dump(), status="accepted"))
+    assert seen == {"broker": 2, "tpch": 2}
+    assert not rows.complete
 
 
 def test_questions_of_the_files_are_not_asked_again(broker: DatabaseEntry) -> None:

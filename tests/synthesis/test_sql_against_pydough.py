@@ -7,13 +7,15 @@ import random
 import pytest
 
 from utils.core.paths import WorkDir
+from utils.core.records import Verdict
 from utils.databases.catalog import built_in_entries
 from utils.databases.connect import dialect_of
+from utils.programs.terms import operators
 from utils.proof.runner import Prover
 from utils.proof.settings import ProofSettings
 from utils.proof.tasks import ProofTask
 from utils.synthesis.intent import Aggregate, walk
-from utils.synthesis.pydough_text import render_pydough
+from utils.synthesis.pydough import render_pydough
 from utils.synthesis.reading import read_model
 from utils.synthesis.sampling import Sampler
 from utils.synthesis.sql import render_sql
@@ -52,3 +54,41 @@ def test_sql_and_pydough_agree(databases: WorkDir, name: str) -> None:
 
 def _spread(intent: object) -> bool:
     return any(isinstance(one, Aggregate) and one.function in ("STD", "VAR") for one in walk(intent))
+
+
+STYLES = {
+    "PARTITION": ("attribute", "groups", "share"),
+    "CROSS": ("above_average",),
+    "SINGULAR": ("best",),
+    "IFF": ("compare", "per_parent"),
+    "FLOAT": ("compare",),
+    "NOT": ("list", "presence", "whole"),
+}
+
+
+@pytest.mark.parametrize("operator", STYLES)
+def test_a_program_is_right_with_and_without(databases: WorkDir, operator: str) -> None:
+    """An operator that some styles use: of one intent programs with it and without give the same."""
+    entry = built_in_entries(databases)["broker"]
+    model, settings = read_model(entry), ProofSettings(instances=3, twins=False, counterexamples=False)
+    sampler, tasks = Sampler(model, seed=11), []
+    while len(tasks) < 6:
+        intent = sampler.draw(dict.fromkeys(STYLES[operator], 1.0))
+        if intent is None or _spread(intent):
+            continue
+        programs = [render_pydough(intent, model, random.Random(dice)) for dice in range(40)]
+        having = [program for program in programs if operator in operators(program)]
+        lacking = [program for program in programs if operator not in operators(program)]
+        if having and lacking:
+            gold = render_sql(intent, model, "sqlite")
+            tasks += [ProofTask(one[0], one[0], gold, entry, settings) for one in (having, lacking)]
+    with Prover(workers=2) as prover:
+        verdicts = [(task, verdict) for task, verdict in prover.prove_all(tasks)]
+    differing = [
+        f"{verdict.status}: {verdict.detail}\n{task.program}" for task, verdict in verdicts if not _right(verdict)
+    ]
+    assert not differing, "\n\n".join(differing)
+
+
+def _right(verdict: Verdict) -> bool:
+    return verdict.status in ("match", "degenerate")

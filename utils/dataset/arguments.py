@@ -6,19 +6,20 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from utils.core.arguments import not_negative, positive_int, whole_number
+from utils.core.arguments import positive_int, whole_number
 from utils.core.console import UserError
 from utils.dataset.contract import CHARACTERS_PER_TOKEN
-from utils.dataset.difficulty import LEVELS
 from utils.dataset.execution import Execution
 from utils.dataset.facts import TIERS
 from utils.dataset.formats import FORMATS
 from utils.dataset.release import ReleaseSettings
 from utils.dataset.rendering import TARGETS, LineSettings
-from utils.dataset.selection import Caps
+from utils.dataset.selection import DEFAULT_SYNTHETIC_SHARE, Caps
 from utils.dataset.sft import SYSTEM_INSTRUCTION
 from utils.dataset.splits import SPLIT_KINDS, SplitRule
 from utils.gemini.calibration import characters_per_token
+from utils.programs.arguments import difficulty_mix
+from utils.programs.difficulty import LEVELS
 from utils.proof.arguments import add_proof_arguments, settings_from
 
 
@@ -69,10 +70,17 @@ def add_selection_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-per-database", type=whole_number, default=0, metavar="N", help="rows a database (default: all)")
     add(
         "--difficulty-mix",
-        type=mix,
+        type=difficulty_mix,
         default={},
         metavar="SHARES",
         help=f"shares of levels, such as {'=25,'.join(LEVELS)}=25 (default: as it comes)",
+    )
+    add(
+        "--max-synthetic-share",
+        type=share_or_all,
+        default=DEFAULT_SYNTHETIC_SHARE,
+        metavar="SHARE",
+        help="share of rows whose questions nobody asked, where there are others (default %(default)s; 1: any)",
     )
     add(
         "--mix-basicq",
@@ -93,7 +101,7 @@ def release_settings(args: argparse.Namespace, databases: Iterable[str]) -> Rele
 
 def caps_from(args: argparse.Namespace) -> Caps:
     """The caps that the flags describe."""
-    return Caps(args.max_per_template, args.max_per_database, args.difficulty_mix)
+    return Caps(args.max_per_template, args.max_per_database, args.difficulty_mix, args.max_synthetic_share)
 
 
 def add_line_arguments(parser: argparse.ArgumentParser) -> None:
@@ -192,17 +200,9 @@ def share(text: str) -> float:
     return number
 
 
-def mix(text: str) -> dict[str, float]:
-    """An argparse type: shares of difficulty levels, such as `easy=20,hard=80`; they are scaled to sum to 1."""
-    shares: dict[str, float] = {}
-    for part in text.split(","):
-        level, _, number = part.strip().partition("=")
-        if level not in LEVELS or level in shares:
-            raise argparse.ArgumentTypeError(f"{part}: expected LEVEL=SHARE, each of {', '.join(LEVELS)} at most once")
-        shares[level] = not_negative(number)
-    if not (total := sum(shares.values())):
-        raise argparse.ArgumentTypeError(f"{text}: expected a share above 0")
-    return {level: number / total for level, number in shares.items()}
+def share_or_all(text: str) -> float:
+    """An argparse type: a number from 0 to 1."""
+    return 1.0 if float(text) == 1 else share(text)
 
 
 def _system_instruction(path: Path | None) -> str:

@@ -15,11 +15,11 @@ from utils.core.parallel import map_batches
 from utils.core.questions import normal_question
 from utils.core.records import EXAMPLE_STATUSES, Example, Tier
 from utils.dataset.contract import contract_problem, estimated_tokens
-from utils.dataset.difficulty import difficulty
 from utils.dataset.rendering import Rendering
 from utils.dataset.similarity import shingles
 from utils.dataset.splits import Side, SplitRule
 from utils.programs.allowlist import UnsafeProgramError, check_program
+from utils.programs.difficulty import difficulty
 from utils.programs.normal_form import forms, template
 from utils.programs.source import ProgramError
 from utils.programs.structure import structure
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from utils.dataset.decontaminate import Contamination  # loads sqlglot and SciPy
 
 TIERS: tuple[Tier, ...] = ("gold", "vote", "synthetic")  # the best proven first
+SYNTHETIC_RANK = TIERS.index("synthetic")  # from here on, nobody has asked the questions
 
 
 class RowFacts(NamedTuple):

@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 import duckdb
 
 from utils.dataset.contract import MAX_VALIDATION_LINES, most_validation_lines
-from utils.dataset.difficulty import LEVELS
-from utils.dataset.facts import RowFacts
+from utils.dataset.facts import SYNTHETIC_RANK, RowFacts
 from utils.dataset.near import SHINGLES, index_shingles, may_be_near, similarity
 from utils.dataset.similarity import NEAR
 from utils.dataset.splits import FORBIDDEN, SplitKind, point
 from utils.dataset.working import insert
+from utils.programs.difficulty import LEVELS
 
 ROWS_AT_ONCE = 100_000  # rows whose questions are compared in one query, which bounds its memory
+DEFAULT_SYNTHETIC_SHARE = 0.9
 MATES = 200  # rows of those that share a rare run of words which a row is compared with in one round
 
 _CREATE = f"""
@@ -37,11 +38,15 @@ CREATE TABLE known (question_id VARCHAR, db_name VARCHAR);
 
 @dataclass(frozen=True)
 class Caps:
-    """How many rows of a kind may stay; 0: all. `mix`: shares of difficulty levels, 1 in sum; empty: as it comes."""
+    """How many rows of a kind may stay; 0: all. `mix`: shares of difficulty levels, 1 in sum; empty: as it comes.
+
+    `synthetic_share` is the share that rows of synthesis may have, where there are others at all.
+    """
 
     per_template: int = 0
     per_database: int = 0
     mix: Mapping[str, float] = field(default_factory=dict)
+    synthetic_share: float = DEFAULT_SYNTHETIC_SHARE
 
 
 class Decision(NamedTuple):
@@ -208,6 +213,7 @@ class Selection:
         ):
             if most:
                 self._keep_first(f"PARTITION BY {key} ORDER BY rank, chance, number", str(most), outcome)
+        self._drop_synthetic(caps.synthetic_share)
         if caps.mix:
             counts = dict(self._all("SELECT difficulty, count(*) FROM rows WHERE outcome = '' GROUP BY difficulty"))
             total = min((counts.get(level, 0) / share for level, share in caps.mix.items() if share), default=0)
@@ -216,6 +222,16 @@ class Selection:
                 "PARTITION BY difficulty ORDER BY rank, chance, number",
                 f"CASE difficulty {shown} ELSE 0 END",
                 "difficulty_mix",
+            )
+
+    def _drop_synthetic(self, share: float) -> None:
+        """Keep so many rows of synthesis that they have no more than their share of all."""
+        others = self._count(f"rows WHERE outcome = '' AND rank < {SYNTHETIC_RANK}")
+        if others and share < 1:
+            most = int(share / (1 - share) * others + 1e-9)
+            order = f"PARTITION BY rank >= {SYNTHETIC_RANK} ORDER BY rank, chance, number"
+            self._keep_first(
+                order, f"CASE WHEN rank >= {SYNTHETIC_RANK} THEN {most} ELSE {others} END", "synthetic_share"
             )
 
     def _drop_leaks(self, split: SplitKind) -> None:

@@ -1,12 +1,13 @@
-"""The flags that limit worker processes, and the check of those that set PyDough's session."""
+"""The flags that limit worker processes, and checks of those about programs."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
 
-from utils.core.arguments import positive_int, positive_number
+from utils.core.arguments import not_negative, positive_int, positive_number
 from utils.databases.catalog import DatabaseEntry
+from utils.programs.difficulty import LEVELS
 from utils.programs.sandbox import DEFAULT_LIMIT_S, DEFAULT_MEMORY_MB
 
 
@@ -32,3 +33,16 @@ def check_configs(args: argparse.Namespace, entries: Iterable[DatabaseEntry]) ->
 
         for entry in entries:
             apply_configs(PyDoughConfigs(), entry.configs)
+
+
+def difficulty_mix(text: str) -> dict[str, float]:
+    """An argparse type: shares of difficulty levels, such as `easy=20,hard=80`; they are scaled to sum to 1."""
+    shares: dict[str, float] = {}
+    for part in text.split(","):
+        level, _, number = part.strip().partition("=")
+        if level not in LEVELS or level in shares:
+            raise argparse.ArgumentTypeError(f"{part}: expected LEVEL=SHARE, each of {', '.join(LEVELS)} at most once")
+        shares[level] = not_negative(number)
+    if not (total := sum(shares.values())):
+        raise argparse.ArgumentTypeError(f"{text}: expected a share above 0")
+    return {level: number / total for level, number in shares.items()}

@@ -5,15 +5,41 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Mapping
 
+from utils.core.arguments import whole_number
 from utils.databases.catalog import DatabaseEntry
-from utils.synthesis.rows import SynthesisSettings
+from utils.programs.arguments import difficulty_mix
+from utils.programs.difficulty import LEVELS
+from utils.synthesis.settings import Limits, SynthesisSettings
 
-DEFAULT_TARGET = 1_000
+
+def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --difficulty-mix, --max-per-template and --max-per-database."""
+    add = parser.add_argument_group("synthesis").add_argument
+    add(
+        "--difficulty-mix",
+        type=difficulty_mix,
+        default={},
+        metavar="SHARES",
+        help=f"shares of levels among rows that are made, such as {'=25,'.join(LEVELS)}=25 (default: as they come)",
+    )
+    add(
+        "--max-per-template",
+        type=whole_number,
+        default=3,
+        metavar="N",
+        help="rows made of a template (default 3; 0: any)",
+    )
+    add("--max-per-database", type=whole_number, default=0, metavar="N", help="of a database (default: any number)")
 
 
 def synthesis_settings(args: argparse.Namespace) -> SynthesisSettings:
-    """How many rows are wanted, and from which seed."""
-    return SynthesisSettings(target=args.target_accepted or DEFAULT_TARGET, seed=args.seed)
+    """How many rows are wanted, from which seed, and how they are mixed."""
+    return SynthesisSettings(
+        target=args.target_accepted or SynthesisSettings.target,
+        seed=args.seed,
+        limits=Limits(args.max_per_template, args.difficulty_mix),
+        per_database=args.max_per_database,
+    )
 
 
 def chosen_entries(

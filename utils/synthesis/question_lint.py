@@ -23,7 +23,7 @@ _COMPARISONS = frozenset(
 )
 _WEEKEND = ("Saturday", "Sunday")
 _ABBREVIATIONS = frozenset(
-    "ID IDs USA UK US EU UTC ETF ETFs VAT GDP CEO HR IT PC TV USD EUR GBP JPY CAD A Z I".split()  # noqa: SIM905
+    "ID IDs USA UK US EU UTC ETF ETFs VAT GDP CEO HR IT PC TV USD EUR GBP JPY CAD A Z I Q1".split()  # noqa: SIM905
 )
 _COUNTS = "two three four five six seven eight nine ten eleven twelve all these those many".split()  # noqa: SIM905
 _QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")

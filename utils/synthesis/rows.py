@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 
 from utils.core.fingerprint import fingerprint
 from utils.core.questions import SYNTHETIC, QuestionRow, normal_question
@@ -14,18 +14,11 @@ from utils.programs.normal_form import forms
 from utils.programs.source import ProgramError
 from utils.synthesis.drafts import Draft, Drafter, Taken
 from utils.synthesis.hints import read_hints
+from utils.synthesis.mix import operator_profile
 from utils.synthesis.reading import read_model
+from utils.synthesis.settings import SynthesisSettings
 
 _TRIES_A_ROW = 40  # draws that come to nothing before a database is given up
-
-
-@dataclass(frozen=True)
-class SynthesisSettings:
-    """How many rows must be proven, how they are drawn, and what none of them may repeat."""
-
-    target: int = 1_000
-    seed: int = 0
-    most_per_template: int = 3
 
 
 class SyntheticRows:
@@ -39,14 +32,17 @@ class SyntheticRows:
     ) -> None:
         """Read the databases; raises UserError where one cannot be read."""
         self._settings = settings
-        taken = _taken(known)
+        taken, programs = _taken(known)
+        wanted = operator_profile(programs)
         self._drafters: dict[str, Drafter] = {}
         self.notes: list[str] = []
         for entry in entries:
             model = read_model(entry)
             self.notes += [f"{entry.name}: {note}" for note in model.notes]
-            self._drafters[entry.name] = Drafter(entry, model, read_hints(entry.graph_path), settings.seed, taken)
-        self._accepted = 0
+            self._drafters[entry.name] = Drafter(
+                entry, model, read_hints(entry.graph_path), settings.seed, taken, wanted
+            )
+        self._accepted: Counter[str] = Counter()  # by database
 
     @property
     def target(self) -> int:
@@ -56,11 +52,11 @@ class SyntheticRows:
     @property
     def complete(self) -> bool:
         """Whether enough rows were accepted."""
-        return self._accepted >= self._settings.target
+        return self._accepted.total() >= self._settings.target
 
     def written(self, example: Example) -> None:
         """Count a row that stage 3 is done with."""
-        self._accepted += example.accepted
+        self._accepted[example.db_name] += example.accepted
 
     def refused(self) -> Counter[str]:
         """Why draws came to nothing, over all databases."""
@@ -71,18 +67,17 @@ class SyntheticRows:
         refused = self.refused()
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in refused.most_common())
         short = "" if self.complete else f" of {self._settings.target:,} wanted"
-        return f"{self._accepted:,} rows accepted{short}; {refused.total():,} draws left out ({reasons})"
+        return f"{self._accepted.total():,} rows accepted{short}; {refused.total():,} draws left out ({reasons})"
 
     def __iter__(self) -> Iterator[QuestionRow]:
         tries = _TRIES_A_ROW * self._settings.target
-        streams = {
-            name: drafter.drafts(tries, self._settings.most_per_template) for name, drafter in self._drafters.items()
-        }
+        streams = {name: drafter.drafts(tries, self._settings.limits) for name, drafter in self._drafters.items()}
         while streams:
             for name in list(streams):
                 if self.complete:
                     return
-                draft = next(streams[name], None)
+                most = self._settings.per_database
+                draft = next(streams[name], None) if not most or self._accepted[name] < most else None
                 if draft is None:
                     del streams[name]
                 else:
@@ -101,13 +96,13 @@ def _question(database: str, draft: Draft) -> Question:
     )
 
 
-def _taken(known: Iterable[Question]) -> Taken:
-    taken = Taken()
+def _taken(known: Iterable[Question]) -> tuple[Taken, list[str]]:
+    """What the rows of question files take, and their programs."""
+    taken, programs = Taken(), []
     for question in known:
         taken.questions.add(normal_question(question.question))
         if question.pydough:
-            try:
+            with suppress(ProgramError):
                 taken.programs.add(forms(question.pydough).normal_form)
-            except ProgramError:
-                continue
-    return taken
+                programs.append(question.pydough)
+    return taken, programs

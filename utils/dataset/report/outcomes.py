@@ -54,6 +54,7 @@ _STEPS = {
     UNSELECTED: {
         "template_cap": "its template has enough rows",
         "database_cap": "its database has enough rows",
+        "synthetic_share": "there are enough questions that nobody asked",
         "validation_cap": "validation has as many rows as Gemini takes",
         "difficulty_mix": "its difficulty has enough rows",
     },

@@ -31,7 +31,7 @@ _PARTS = {
     "MINUTE": ("minute", ""),
     "SECOND": ("second", ""),
     "DAYNAME": ("weekday", ""),
-    "MONTHNAME": ("name of the month", ""),
+    "MONTHNAME": ("month name", "as in Jan"),
     "DAYOFWEEK": ("weekday", "0 for Monday to 6 for Sunday"),
 }
 
@@ -43,12 +43,14 @@ def date_part(call: Call, value: Phrase, alone: bool) -> Phrase:
     sort: Sort = "text" if call.operator in ("DAYNAME", "MONTHNAME") else "date" if unit else "number"
     if not alone:
         before, _, last = value.head.rpartition(" ")
-        short = {"MONTH": "month", "QUARTER": "quarter"}.get(call.operator, unit)
+        short = {"MONTH": "month", "QUARTER": "quarter", "MONTHNAME": "month name"}.get(call.operator, unit)
         if before and short and last in ("date", "time", "day", "timestamp"):
             head = f"{before} {short}"
         else:
             head = f"{head} of the {value.head}"
-    short = {"DAYNAME": "weekday", "DAYOFWEEK": "weekday", "HOUR": "hour"}.get(call.operator, "")
+    short = {"MONTHNAME": "month name", "DAYNAME": "weekday", "DAYOFWEEK": "weekday", "HOUR": "hour"}.get(
+        call.operator, ""
+    )
     return Phrase(head, sort=sort, note=note, short=short, blank=value.blank)
 
 
@@ -76,6 +78,28 @@ def gap(call: Call, first: Phrase, second: Phrase) -> Phrase:
         short=f"number of {unit}",
         blank=first.blank or second.blank,
     )
+
+
+def period_label(kind: str, date: Phrase) -> Phrase:
+    """A quarter or a month with its year as text."""
+    example = "2023-Q1" if kind == "quarter" else "2023-04"
+    return Phrase(
+        f"year and {kind} of the {date.head}", sort="text", note=f"as text such as {example}", blank=date.blank
+    )
+
+
+def of_a_pair(operator: str, first: Phrase, second: Phrase) -> Phrase:
+    """What a function of the difference or the product of two numbers is called."""
+    pair = f"the {first.whole} and the {second.whole}"
+    match operator:
+        case "ABS":
+            return Phrase(f"absolute difference between {pair}", short="absolute difference", column=first.column)
+        case "POWER":
+            return Phrase(f"squared difference between {pair}", short="squared difference")
+        case "SQRT":
+            return Phrase(f"geometric mean of {pair}", short="geometric mean", column=first.column)
+    note = f"1 where the {first.head} is higher, 0 where both are equal, -1 where it is lower"
+    return Phrase(f"sign of the {first.whole} minus the {second.whole}", short="sign", note=note)
 
 
 def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants: Sequence[Constant]) -> Phrase | None:
@@ -177,6 +201,8 @@ def number_function(call: Call, values: Sequence[Phrase], said: Sequence[str]) -
         case "SQRT":
             return Phrase(f"square root of {said[0]}")
         case "POWER":
+            if said[1] in ("2", "two"):
+                return Phrase(f"square of {said[0]}", short="square")
             return Phrase(f"{_bare(said[0])} to the power of {said[1]}")
         case "LARGEST":
             return Phrase(

@@ -77,7 +77,8 @@ def _of_the_same(phrase: Phrase) -> str:
         return f"the {phrase.head} among them{note}"
     if " of the " in phrase.head:
         return f"the {phrase.head} among them{note}"
-    return f"their {phrase.head}{note}"
+    whose = "its" if phrase.joint == "of the" else "their"  # of one row, the best of several
+    return f"{whose} {phrase.head}{note}"
 
 
 def _of_others(last: Phrase, phrase: Phrase) -> str:

@@ -116,3 +116,33 @@ def plain(aggregate: Aggregate) -> Aggregate:
         counted = replace(aggregate, where=(*aggregate.where, condition))
         return replace(counted, function="COUNT", value=None) if is_number(then, 1) else replace(counted, value=then)
     return aggregate
+
+
+def numbers_of_pair(call: Call) -> tuple[Expression, Expression] | None:
+    """The two numbers whose difference or product a function is of; None where it is of something else."""
+    inner = call.arguments[0] if call.arguments else None
+    if not isinstance(inner, Call) or len(inner.arguments) != 2 or any(map(_is_constant, inner.arguments)):
+        return None
+    squares = call.operator == "POWER" and is_number(call.arguments[1], 2)
+    wanted = {"ABS": "SUB", "SIGN": "SUB", "SQRT": "MUL"}.get(call.operator, "SUB" if squares else "")
+    first, second = inner.arguments
+    return (first, second) if inner.operator == wanted else None
+
+
+def period_label(call: Call) -> tuple[Expression, str] | None:
+    """The date of which a text shows the year with the quarter or the month; None where it shows anything else."""
+    parts = [one.arguments[0] for one in call.arguments if isinstance(one, Call) and one.operator in ("STRING", "LPAD")]
+    if call.operator != "JOIN" or len(parts) != 2:
+        return None
+    inner = [one.arguments[0] if isinstance(one, Call) and one.operator == "STRING" else one for one in parts]
+    if not all(isinstance(one, Call) for one in inner):
+        return None
+    names = [one.operator for one in inner if isinstance(one, Call)]
+    dates = [one.arguments[0] for one in inner if isinstance(one, Call)]
+    if names not in (["YEAR", "QUARTER"], ["YEAR", "MONTH"]) or dates[0] != dates[1]:
+        return None
+    return dates[0], names[1].lower()
+
+
+def _is_constant(expression: Expression) -> bool:
+    return isinstance(expression, Constant)

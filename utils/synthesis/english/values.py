@@ -20,6 +20,7 @@ _SORTS: Mapping[str, Sort] = {
 }  # fmt: skip
 _NEVER_BLANK = ("COUNT", "SUM", "NDISTINCT")
 _COMPARISONS = ("GT", "GE", "LT", "LE", "EQ", "NE", "BETWEEN", "IN")
+_BETWEEN_LABELS = {"SUB": ("difference", "minus"), "DIV": ("ratio", "to")}
 
 
 class Values(Windows):
@@ -89,7 +90,7 @@ class Values(Windows):
             return self.calculated(call, windows[0])
         if call.operator in functions.DATE_PARTS:
             value = call.arguments[0]
-            alone = isinstance(value, Field) and not value.path and len(at.of_role("date")) == 1
+            alone = self.intent.level == "groups" and isinstance(value, Field) and self._is_only_date(value, at)
             return functions.date_part(call, self.phrase(value, at), alone)
         if call.operator == "DIFFERENCE":
             return functions.gap(call, *(self.phrase(one, at) for one in call.arguments))
@@ -97,15 +98,25 @@ class Values(Windows):
             return functions.moved(call, self.phrase(call.arguments[0], at))
         if call.operator in ("IFF", "KEEP_IF", "DEFAULT_TO"):
             return self._choice(call, at)
+        if label := shapes.period_label(call):
+            date, kind = label
+            return functions.period_label(kind, self.phrase(date, at))
+        if pair := shapes.numbers_of_pair(call):
+            return functions.of_a_pair(call.operator, *(self.phrase(one, at) for one in pair))
         constants = [one for one in call.arguments if isinstance(one, Constant)]
         values = [self.phrase(one, at) for one in call.arguments if not isinstance(one, Constant)]
-        if call.operator == "SUB" and (labels := self._labels(call)):
-            note = f"{labels[0]} minus {labels[1]}"
-            return Phrase("difference", short="difference", note=note, column=values[0].column)
+        if call.operator in _BETWEEN_LABELS and len(values) == 2 and (labels := self._labels(call)):
+            head, joint = _BETWEEN_LABELS[call.operator]
+            column = values[0].column if call.operator == "SUB" else None
+            return Phrase(head, short=head, note=f"{labels[0]} {joint} {labels[1]}", column=column)
         if said := functions.text_function(self.voice, call, values, constants):
             return said
         names = [self._argument(one, at, values) for one in call.arguments]
         return functions.number_function(call, values, names) or self._whether(call, at)
+
+    def _is_only_date(self, date: Field, at: Collection) -> bool:
+        """Whether rows have no other date that a month could be of: one of orders is when they were placed."""
+        return not date.path and len(at.of_role("date")) == 1 and self.lexicon.rows(at.name).who != "who"
 
     def _argument(self, expression: Expression, at: Collection, values: Sequence[Phrase]) -> str:
         """An argument of a function of numbers; by name where the result has it as a column."""
@@ -222,6 +233,8 @@ class Values(Windows):
             phrase = Phrase(f"number of {counted.many}", joint="across", sort="count", counted=counted)
         else:
             phrase = measured(self.voice, aggregate.function, aggregate.option, self.phrase(value, child))
+        if aggregate.function == "ANYTHING":
+            return replace(phrase, of_what="")
         may_lack = bool(where) or any(link.optional for link in many)
         blank = may_lack and aggregate.function not in _NEVER_BLANK
         phrase = replace(phrase, over_all=over_all, of_what=noun.many, blank=blank)

@@ -6,7 +6,7 @@ from utils.synthesis.english import functions, shapes
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.speaker import Speaker
 from utils.synthesis.intent import Call, Constant, Result, Window
-from utils.synthesis.words import in_words, plural
+from utils.synthesis.words import a, in_words, plural
 
 _PERIODS = ("START", "YEAR", "QUARTER", "MONTH")
 _PARTS = {"4": "quarter", "5": "fifth", "10": "tenth", "100": "percentile"}
@@ -40,8 +40,9 @@ class Windows(Speaker):
             case "RELSUM" | "RELAVG":
                 return self._over_rows(window, measure, within)
             case "RELCOUNT" | "RELSIZE":
-                valued = f" with a {measure.name}" if window.function == "RELCOUNT" and window.value else ""
-                return Phrase(f"number of {self.group.many}{valued}{within}", sort="count")
+                valued = f" with {a(measure.name)}" if window.function == "RELCOUNT" and window.value else ""
+                total = "" if valued else "total "
+                return Phrase(f"{total}number of {self.group.many}{valued}{within}", sort="count")
         raise ValueError(f"no window: {window.function}")
 
     def _first_place(self, window: Window) -> str:

@@ -141,10 +141,8 @@ class Conditions:
         return rounded(column, self._lots.one(column.quantiles))
 
     def _pair(self, source: Collection) -> Expression:
-        numbers = source.of_role("amount", "measure")
         dates = source.of_role("date")
-        pairs = [(a, b) for a in numbers for b in numbers if a is not b and a.unit and a.unit == b.unit]
-        pairs = [(a, b) for a, b in pairs if a.role == b.role and _overlap(a, b)]
+        pairs = comparable(source)
         pairs += [(a, b) for a in dates for b in dates if a is not b and a.time == b.time]
         first, second = self._lots.one(pairs)
         return Call(self._lots.one(["GT", "LT"]), (Field((), first), Field((), second)))
@@ -215,6 +213,13 @@ class Conditions:
         if _columns(first) & _columns(second):
             raise NothingFitsError
         return Call("OR", (first, second))
+
+
+def comparable(source: Collection) -> list[tuple[Column, Column]]:
+    """Pairs of numbers of a row that may be set against each other: of one unit, and of one size."""
+    numbers = source.of_role("amount", "measure")
+    pairs = [(a, b) for a in numbers for b in numbers if a is not b and a.unit and a.unit == b.unit]
+    return [(a, b) for a, b in pairs if a.role == b.role and _overlap(a, b)]
 
 
 def constant_of(column: Column, value: Value) -> Constant:

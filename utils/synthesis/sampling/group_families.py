@@ -55,7 +55,7 @@ class GroupFamilies(Pieces):
         keys = self._keys(source, names, 1, without=category)
         whole = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
         first, second = (replace(whole, where=(test,)) for test in tests)
-        kind = self._lots.one(["beside", "difference", "percent", "percent"])
+        kind = self._lots.one(["beside", "difference", "ratio", "percent", "percent"])
         columns: list[Named]
         if kind == "percent":
             share = Call("ROUND", (Call("DIV", (Call("MUL", (Constant(100), first)), whole)), Constant(2)))
@@ -64,6 +64,8 @@ class GroupFamilies(Pieces):
             columns = [(names.of(first, source.name), first), (names.of(second, source.name), second)]
             if kind == "difference":
                 columns.append((names.free("difference"), Call("SUB", (first, second))))
+            elif kind == "ratio":
+                columns.append((names.free("ratio"), Call("ROUND", (Call("DIV", (first, second)), Constant(2)))))
         intent = self._grouped(source, self._where(source, (0.6, 0.4), children=False, needed=False), keys, columns)
         return self._ordered(intent, columns[:1], limit=0.3)
 
@@ -122,10 +124,13 @@ class GroupFamilies(Pieces):
         """Periods with a measure, and its change against the period before."""
         source, names, key, measure, where = self._period()
         name = names.of(measure, source.name)
-        before = Window("PREV", Result(name), ((Result(key[0]), False),))
+        ahead = self._lots.chance(0.15)
+        before = Window("NEXT" if ahead else "PREV", Result(name), ((Result(key[0]), False),))
         difference: Expression = Call("SUB", (Result(name), before))
         what = "change"
-        if self._lots.chance(0.5):
+        if ahead:
+            what, difference = "after", before
+        elif self._lots.chance(0.5):
             what = "change_percent"
             difference = Call("ROUND", (Call("DIV", (Call("MUL", (Constant(100), difference)), before)), Constant(2)))
         elif self._lots.chance(0.3):

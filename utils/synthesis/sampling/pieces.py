@@ -23,6 +23,7 @@ from utils.synthesis.sampling.conditions import PLAIN, Conditions, counted, roun
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
 from utils.synthesis.sampling.measures import Measures, Names
 
+_LONG = 1_000  # rows of a collection of which a list is cut
 _LIMITS = {1: 2.0, 3: 2.0, 5: 4.0, 10: 3.0}
 
 
@@ -106,6 +107,7 @@ class Pieces:
             if dates:
                 field = self._columns.nearest(dates)
                 units = {"START month": 3.0, "START quarter": 1.0, "MONTH": 1.0, "DAYNAME": 1.5, "QUARTER": 0.7}
+                units |= {"MONTHNAME": 0.4, "DAYOFWEEK": 0.3, "DAY": 0.3}
                 if str(field.column.low)[:4] != str(field.column.high)[:4]:
                     units["YEAR"] = 4.0
                 if field.column.time:
@@ -130,9 +132,12 @@ class Pieces:
     def _ordered(self, intent: Intent, by: Sequence[Named], limit: float, always: bool = False) -> Intent:
         """The intent with an order, sometimes; where it is cut, by one of `by` and then by what tells rows apart."""
         ties = self._ties(intent)
+        if self._is_long(intent):
+            by, limit = by or [(ties[0], Result(ties[0]))], max(limit, 0.7)
         if by and self._lots.chance(limit):
             name = self._lots.one(by)[0]
-            order = ((name, self._lots.chance(0.8)), *((one, False) for one in ties if one != name))
+            descending = name not in ties and self._lots.chance(0.8)
+            order = ((name, descending), *((one, False) for one in ties if one != name))
             return replace(intent, order=order, limit=self._lots.weighted(_LIMITS))
         if not (always or self._lots.chance(0.6)):
             return intent
@@ -140,6 +145,10 @@ class Pieces:
             name = self._lots.one(by)[0]
             return replace(intent, order=((name, True), *((one, False) for one in ties if one != name)))
         return replace(intent, order=tuple((one, False) for one in ties))
+
+    def _is_long(self, intent: Intent) -> bool:
+        """Whether an answer may have more rows than anybody reads."""
+        return intent.level == "rows" and not intent.having and not intent.kept and intent.source.rows > _LONG
 
     def _ties(self, intent: Intent) -> list[str]:
         """The names of columns that no two rows of the result share."""
@@ -163,4 +172,5 @@ def is_date(expression: Expression) -> bool:
 
 
 def _key_name(call: Call) -> str:
-    return {"START": call.option, "DAYNAME": "weekday"}.get(call.operator, call.operator.lower())
+    names = {"START": call.option, "DAYNAME": "weekday", "DAYOFWEEK": "weekday", "MONTHNAME": "month_name"}
+    return names.get(call.operator, call.operator.lower())

@@ -24,7 +24,14 @@ from utils.synthesis.sampling.pieces import Pieces
 
 _SORTED_BY: tuple[Role, ...] = ("amount", "measure", "date")
 _SHOWN: tuple[Role, ...] = ("category", "amount", "measure", "date", "name")
-_TEXT_NAMES = {"LENGTH": "length", "GETPART": "word", "STRCOUNT": "n_spaces", "SLICE": "beginning"}
+_TEXT_NAMES = {
+    "LENGTH": "length", "GETPART": "word", "STRCOUNT": "n_spaces", "SLICE": "beginning", "LPAD": "padded",
+    "RPAD": "padded", "STRIP": "trimmed",
+}  # fmt: skip
+_TEXT_FUNCTIONS = {
+    "UPPER": 2.0, "LOWER": 2.0, "LENGTH": 2.0, "SLICE": 2.0, "JOIN": 2.0, "GETPART": 2.0, "STRCOUNT": 2.0, "FIND": 2.0,
+    "REPLACE": 2.0, "STRIP": 0.7, "LPAD": 1.0, "RPAD": 0.7, "STRING": 1.0,
+}  # fmt: skip
 
 
 class RowFamilies(Pieces):
@@ -60,8 +67,11 @@ class RowFamilies(Pieces):
         return self._ordered(intent, [], limit=0.3)
 
     def _text_of(self, source: Collection, column: Field) -> Call:
-        kind = self._lots.one(["UPPER", "LOWER", "LENGTH", "SLICE", "JOIN", "GETPART", "STRCOUNT", "FIND", "REPLACE"])
-        words = [str(value) for value in column.column.values if " " in str(value)]
+        kind = self._lots.weighted(_TEXT_FUNCTIONS)
+        values = [str(value) for value in column.column.values]
+        words = [value for value in values if " " in value]
+        if len(words) < max(3, len(values) / 2):
+            words = []
         match kind:
             case "SLICE":
                 return Call(kind, (column, Constant(0), Constant(self._lots.one([1, 3, 4]))))
@@ -70,16 +80,27 @@ class RowFamilies(Pieces):
                     [Field((), c) for c in source.of_role("category", "name") if c is not column.column and not c.nulls]
                 )
                 return Call(kind, (Constant(self._lots.one([", ", " - ", "/"]), "text"), column, other))
+            case "STRING" | "LPAD":
+                number = self._lots.one([c for c in source.of_role("identifier") if c.kind == "number" and c.whole])
+                digits = Call("STRING", (Field((), number),))
+                if kind == "STRING":
+                    return Call("JOIN", (Constant(self._lots.one([" ", " - ", ": "]), "text"), digits, column))
+                width = len(str(number.high)) + self._lots.one([1, 2, 3])
+                return Call(kind, (digits, Constant(width), Constant("0", "text")))
+            case "RPAD":
+                longest = max((len(str(value)) for value in column.column.values), default=0)
+                width = 5 * (longest // 5 + 1)
+                return Call(kind, (column, Constant(width), Constant(self._lots.one([".", "*", "-"]), "text")))
             case "GETPART":
-                if len(words) < 3:
+                if not words:
                     raise NothingFitsError
                 return Call(kind, (column, Constant(" ", "text"), Constant(self._lots.one([1, -1]))))
             case "STRCOUNT" | "FIND":
-                if len(words) < 3:
+                if not words:
                     raise NothingFitsError
                 return Call(kind, (column, Constant(" ", "text")))
             case "REPLACE":
-                if len(words) < 3:
+                if not words:
                     raise NothingFitsError
                 return Call(kind, (column, Constant(" ", "text"), Constant(self._lots.one(["_", "-"]), "text")))
         return Call(kind, (column,))
@@ -87,10 +108,11 @@ class RowFamilies(Pieces):
     def gap(self) -> Intent:
         """Rows, or groups of them, with the time between two of their dates."""
         source = self._source("date", rows=5)
-        dates = source.of_role("date")
-        pairs = [(a, b) for a in dates for b in dates if a is not b and str(a.low) <= str(b.low)]
+        dates = self._columns.fields(source, "date")
+        pairs = [(a, b) for a in dates for b in dates if a.column is not b.column and not (a.path and b.path)]
+        pairs = [(a, b) for a, b in pairs if str(a.column.low) <= str(b.column.low) and is_sure(a) and is_sure(b)]
         first, second = self._lots.one(pairs)
-        days = Call("DIFFERENCE", (Field((), first), Field((), second)), "days")
+        days = Call("DIFFERENCE", (first, second), "days")
         names = Names(self._columns)
         where = self._where(source, (0.2, 0.6, 0.2))
         if self._lots.chance(0.5):
@@ -103,7 +125,7 @@ class RowFamilies(Pieces):
             return self._ordered(intent, [], limit=0.2)
         shown = [*self._identified(source, names), (names.free("days"), days)]
         intent = self._rows(source, where, shown)
-        return self._ordered(intent, [] if first.nulls or second.nulls else shown[-1:], limit=0.6)
+        return self._ordered(intent, shown[-1:], limit=0.6)
 
     def per_parent(self) -> Intent:
         """Rows with aggregates over the rows that refer to them."""

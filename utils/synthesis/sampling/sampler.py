@@ -15,23 +15,26 @@ from utils.synthesis.sampling.lots import Lots, NothingFitsError
 from utils.synthesis.sampling.measures import Measures
 from utils.synthesis.sampling.row_families import RowFamilies
 from utils.synthesis.sampling.total_families import TotalFamilies
+from utils.synthesis.sampling.value_families import ValueFamilies
 
 FAMILIES: Mapping[str, float] = {
     "list": 15, "per_parent": 16, "groups": 20, "whole": 10, "share": 5, "rank": 6, "change": 5, "running": 3,
     "above_average": 5, "best": 4, "presence": 6, "two_level": 5, "bucket": 3, "text": 3, "gap": 3, "compare": 5,
+    "computed": 3, "filled": 2, "dated": 2, "parts": 2, "out_of": 1.5, "attribute": 3,
 }  # fmt: skip
 
 
 class Sampler:
-    """Intents over a model, all from one seed; `weights` are those of FAMILIES unless given."""
+    """Intents over a model, all from one seed."""
 
-    def __init__(self, model: Model, seed: int, weights: Mapping[str, float] = FAMILIES) -> None:
+    def __init__(self, model: Model, seed: int) -> None:
         self._lots = Lots(random.Random(seed))
         columns = Columns(model, self._lots)
         conditions = Conditions(columns, self._lots)
         measures = Measures(columns, conditions, self._lots)
         pieces = columns, conditions, measures, self._lots
         rows, groups, totals = RowFamilies(*pieces), GroupFamilies(*pieces), TotalFamilies(*pieces)
+        values = ValueFamilies(*pieces)
         self._draws: dict[str, Callable[[], Intent]] = {
             "list": rows.listed,
             "text": rows.text,
@@ -49,12 +52,17 @@ class Sampler:
             "whole": totals.whole,
             "two_level": totals.two_level,
             "above_average": totals.above_average,
+            "computed": values.computed,
+            "filled": values.filled,
+            "dated": values.dated,
+            "parts": values.parts,
+            "out_of": values.out_of,
+            "attribute": values.attribute,
         }
-        self._weights = weights
 
-    def draw(self) -> Intent | None:
-        """One intent; None where what was drawn does not fit the model."""
-        family = self._lots.weighted(self._weights)
+    def draw(self, weights: Mapping[str, float] = FAMILIES) -> Intent | None:
+        """One intent of a family drawn by weight; None where what was drawn does not fit the model."""
+        family = self._lots.weighted(weights)
         try:
             intent = self._draws[family]()
         except NothingFitsError:

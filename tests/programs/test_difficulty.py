@@ -13,7 +13,7 @@ from utils.core.paths import PROJECT_ROOT, QUESTIONS_DIR
 from utils.core.questions import read_questions
 from utils.databases.graph_relations import relationships_of
 from utils.databases.schema_text import load_graph
-from utils.dataset.difficulty import LEVELS, difficulty, score
+from utils.programs.difficulty import LEVELS, difficulty, score
 from utils.programs.structure import Structure, structure
 
 FILES = [QUESTIONS_DIR / "broker.csv", QUESTIONS_DIR / "tpch.csv"]

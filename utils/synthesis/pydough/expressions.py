@@ -1,11 +1,10 @@
-"""The intent as PyDough, in more than one style: chained or in named steps."""
+"""Expressions of an intent as PyDough, and the named steps that they need before them."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
 
-from utils.synthesis.code_layout import Step, assignment, chain_text
 from utils.synthesis.intent import (
     Aggregate,
     Best,
@@ -21,6 +20,8 @@ from utils.synthesis.intent import (
     walk,
 )
 from utils.synthesis.model import Model
+from utils.synthesis.pydough.layout import Step, assignment, chain_text
+from utils.synthesis.pydough.styles import adds_up_choices, is_count
 
 _COMPARISONS = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 _ARITHMETIC = {"ADD": "+", "SUB": "-", "MUL": "*", "DIV": "/"}
@@ -29,13 +30,13 @@ _RENAMED = {"IN": "ISIN", "JOIN": "JOIN_STRINGS"}
 _STARTS = {unit: f"start of {unit}" for unit in ("year", "quarter", "month", "week", "day")}
 
 
-def render_pydough(intent: Intent, model: Model, dice: random.Random) -> str:
-    """A program that assigns the intent's answer to `result`; `dice` chooses among styles that mean the same."""
-    return _Writer(intent, model, dice).program()
+_CHOICES_ADDED = 0.15
+_COUNTS_AS_FLOATS = 0.3
+_NOT_CALLED = 0.2
 
 
-class _Writer:
-    """Writes one program."""
+class Expressions:
+    """Writes expressions; `dice` chooses among ways that mean the same."""
 
     def __init__(self, intent: Intent, model: Model, dice: random.Random) -> None:
         self._intent = intent
@@ -48,133 +49,10 @@ class _Writer:
         }
         self._named_steps = dice.random() < 0.5
         self._texts_as_dates = dice.random() < 0.5
+        self._first_by_rank = dice.random() < 0.35
         self._rows = intent.source.name  # what the rows of a group are called in it
         self._grouped = False
         self._per = ""
-
-    def program(self) -> str:
-        """The whole program."""
-        intent = self._intent
-        head, steps = self._source()
-        if intent.level == "whole":
-            self._whole(head, steps)
-        else:
-            head, steps = self._groups(head, steps) if intent.level == "groups" else self._each_row(head, steps)
-            self._after(head, steps)
-        return "\n".join(self._lines)
-
-    # steps of the program
-
-    def _source(self) -> tuple[str, list[Step]]:
-        intent = self._intent
-        head, steps = intent.source.name, []
-        if intent.via is not None:
-            head, self._rows, self._per = intent.via.parent, intent.via.name, intent.via.parent
-            steps.append(Step(intent.via.name))
-        if intent.where:
-            steps.append(Step("WHERE", (self._all_of(intent.where),)))
-        return head, steps
-
-    def _whole(self, head: str, steps: list[Step]) -> None:
-        intent = self._intent
-        rows = self._name(f"selected_{intent.source.name}", head, steps) if steps else head
-        self._rows, self._grouped = rows, True
-        columns = [(name, self._text(expression)) for name, expression in intent.columns]
-        self._grouped = False
-        self._assign("result", self._model.graph, [_calculate(columns)])
-
-    def _each_row(self, head: str, steps: list[Step]) -> tuple[str, list[Step]]:
-        columns = [(name, self._text(expression)) for name, expression in self._intent.columns]
-        if self._named_steps and steps and self._intent.where:
-            head, steps = self._name(f"selected_{self._intent.source.name}", head, steps), []
-        return head, [*steps, *self._calculated(columns)]
-
-    def _groups(self, head: str, steps: list[Step]) -> tuple[str, list[Step]]:
-        intent = self._intent
-        computed = [
-            (name, self._text(expression))
-            for name, expression in intent.keys
-            if not (isinstance(expression, Field) and not expression.path and expression.column.name == name)
-        ]
-        if computed:
-            steps = [*steps, _calculate(computed)]
-        if self._named_steps and steps:
-            head, steps = self._name(f"chosen_{intent.source.name}" if intent.where else "keyed", head, steps), []
-        keys = [name for name, _ in intent.keys]
-        partition = self._free(f"{keys[0]}_groups" if len(keys) == 1 else "groups")
-        self._partition = partition
-        self._grouped = True
-        columns = [(name, name) for name in keys]
-        columns += [(name, self._text(expression)) for name, expression in intent.columns]
-        self._grouped = False
-        by = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
-        steps = [*steps, Step("PARTITION", (f'name="{partition}"', f"by={by}"))]
-        if self._named_steps and self._dice.random() < 0.4:
-            head, steps = self._name(f"by_{'_and_'.join(keys)}", head, steps), []
-        return head, [*steps, *self._calculated(columns)]
-
-    def _calculated(self, columns: list[tuple[str, str]]) -> list[Step]:
-        """CALCULATE with what comes after it in mind: only the output where nothing else is needed."""
-        intent = self._intent
-        later = intent.having or intent.windows or intent.kept or intent.summary
-        known = dict(columns)
-        if not later and set(known) == set(intent.output):
-            return [_calculate([(name, known[name]) for name in intent.output])]
-        return [_calculate(columns)] if columns else []
-
-    def _after(self, head: str, steps: list[Step]) -> None:
-        """Having, windows, summary, order and output."""
-        intent = self._intent
-        shown = [name for name, _ in (*intent.keys, *intent.columns)]
-        if intent.having:
-            steps = [*steps, Step("WHERE", (self._all_of(intent.having),))]
-        if intent.windows:
-            head, steps = self._windows(head, steps)
-            shown += [name for name, _ in intent.windows]
-            if intent.kept:
-                steps = [*steps, Step("WHERE", (self._all_of(intent.kept),))]
-        if intent.summary:
-            rows = self._name("per_row" if intent.level == "rows" else "per_group", head, steps)
-            columns = [
-                (name, f"{function}({rows}.{result})" if result else f"{function}({rows})")
-                for name, function, result in intent.summary
-            ]
-            self._assign("result", self._model.graph, [_calculate(columns)])
-            return
-        if intent.order:
-            keys = [f"{name}.{'DESC' if descending else 'ASC'}()" for name, descending in intent.order]
-            if intent.limit is not None:
-                by = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
-                steps = [*steps, Step("TOP_K", (str(intent.limit), f"by={by}"))]
-            else:
-                steps = [*steps, Step("ORDER_BY", tuple(keys))]
-        if self._written_order(shown) != list(intent.output):
-            steps = [*steps, Step("CALCULATE", intent.output)]
-        self._assign("result", head, steps)
-
-    def _written_order(self, shown: list[str]) -> list[str]:
-        intent = self._intent
-        later = intent.having or intent.windows or intent.kept or intent.summary
-        return list(intent.output) if not later and set(shown) == set(intent.output) else shown
-
-    def _windows(self, head: str, steps: list[Step]) -> tuple[str, list[Step]]:
-        intent = self._intent
-        per = {name for window in walk(intent.windows) if isinstance(window, Window) for name in window.per}
-        if per - {"parent"}:
-            inner = [name for name, _ in intent.keys if name in per]
-            self._per = self._free(f"{inner[0]}_partition")
-            by = inner[0] if len(inner) == 1 else f"({', '.join(inner)})"
-            steps = [*steps, Step("PARTITION", (f'name="{self._per}"', f"by={by}")), Step(self._partition)]
-        before = [(name, name) for name, _ in (*intent.keys, *intent.columns)]
-        windows = [(name, self._text(expression)) for name, expression in intent.windows]
-        wanted = dict((*before, *windows))
-        if not intent.kept and not intent.summary and set(intent.output) == set(wanted):
-            columns = [(name, wanted[name]) for name in intent.output]
-        else:
-            columns = [*before, *windows]
-        return head, [*steps, _calculate(columns)]
-
-    # expressions
 
     def _text(self, expression: Expression, prefix: str = "", strength: int = 0) -> str:
         """An expression's code; `prefix` leads from where it stands to the rows it is read from."""
@@ -212,6 +90,8 @@ class _Writer:
                 text = f"{part(arguments[0])} {_COMPARISONS[operator]} {part(arguments[1])}"
                 if _is_flag(arguments):
                     text = self._flag(arguments, operator, prefix)
+            case "DIV" if is_count(arguments[0]) and self._dice.random() < _COUNTS_AS_FLOATS:
+                text = f"FLOAT({self._text(arguments[0], prefix)}) / {part(arguments[1], 1)}"
             case operator if operator in _ARITHMETIC:
                 text = f"{part(arguments[0])} {_ARITHMETIC[operator]} {part(arguments[1], 1)}"
             case "NOT":
@@ -246,7 +126,10 @@ class _Writer:
         value, constant = arguments
         assert isinstance(constant, Constant)
         wanted = bool(constant.value) == (operator == "EQ")
-        return f"{'' if wanted else '~'}{self._text(value, prefix)}"
+        text = self._text(value, prefix)
+        if wanted:
+            return text
+        return f"NOT({text})" if self._dice.random() < _NOT_CALLED else f"~{text}"
 
     def _constant(self, constant: Constant) -> str:
         if constant.kind == "day":
@@ -259,10 +142,10 @@ class _Writer:
             return f'"{escaped}"'
         return repr(constant.value)
 
-    def _all_of(self, conditions: Sequence[Expression]) -> str:
+    def _all_of(self, conditions: Sequence[Expression], prefix: str = "") -> str:
         if len(conditions) == 1:
-            return self._text(conditions[0])
-        return " & ".join(_enclosed(self._text(one), one) for one in conditions)
+            return self._text(conditions[0], prefix)
+        return " & ".join(_enclosed(self._text(one, prefix), one) for one in conditions)
 
     def _children(self, path: Path, where: Sequence[Expression], prefix: str = "") -> str:
         """The rows to which a path leads and that meet conditions."""
@@ -280,6 +163,8 @@ class _Writer:
         return head, [Step("WHERE", (condition,))]
 
     def _aggregate(self, aggregate: Aggregate, prefix: str) -> str:
+        if adds_up_choices(aggregate) and self._dice.random() < _CHOICES_ADDED:
+            return self._sum_of_choices(aggregate, prefix)
         head, steps = self._children_chain(aggregate.path, aggregate.where, prefix)
         rows = chain_text(head, steps)
         if steps and not prefix and self._dice.random() < 0.6:
@@ -298,11 +183,24 @@ class _Writer:
         option = options.get(aggregate.function, "")
         return f"{aggregate.function}({value}{option})"
 
+    def _sum_of_choices(self, aggregate: Aggregate, prefix: str) -> str:
+        """A filtered count or sum as a sum over all rows: 1, or the value, where the conditions hold, else 0."""
+        rows = self._children(aggregate.path, (), prefix) + "."
+        grouped, self._grouped = self._grouped, False
+        value = "1" if aggregate.value is None else self._text(aggregate.value, rows)
+        condition = self._all_of(aggregate.where, rows)
+        self._grouped = grouped
+        return f"SUM(IFF({condition}, {value}, 0))"
+
     def _best(self, best: Best) -> str:
         head, steps = self._children_chain(best.path, best.where)
         name = f"best_{best.path[-1].name}"
         by = self._by((self._text(one), descending) for one, descending in best.by)
-        steps = [*steps, Step("BEST", (f"by={by}", f'per="{self._rows}"'))]
+        if self._first_by_rank and len(best.path) == 1:
+            first = f'RANKING(by={by}, per="{self._rows}") == 1'
+            steps = [*steps, Step("WHERE", (first,)), Step("SINGULAR", ())]
+        else:
+            steps = [*steps, Step("BEST", (f"by={by}", f'per="{self._rows}"'))]
         return self._text(best.value, f"{self._name(name, head, steps)}.")
 
     def _window(self, window: Window) -> str:
@@ -347,14 +245,6 @@ class _Writer:
             name, number = f"{wish}_{number}", number + 1
         self._taken.add(name)
         return name
-
-
-def _calculate(columns: list[tuple[str, str]]) -> Step:
-    """CALCULATE; names that stay come without `=`, as long as none before them has one."""
-    arguments: list[str] = []
-    for name, code in columns:
-        arguments.append(code if name == code and not any("=" in one for one in arguments) else f"{name}={code}")
-    return Step("CALCULATE", tuple(arguments))
 
 
 def _enclosed(text: str, expression: Expression) -> str:

@@ -1,0 +1,5 @@
+"""An intent as PyDough."""
+
+from utils.synthesis.pydough.program import render_pydough
+
+__all__ = ["render_pydough"]
