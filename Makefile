@@ -3,20 +3,22 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12)
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do $$p -c '$(SUPPORTED)' 2>/dev/null && { echo $$p; exit; }; done; echo python3)
 WORK_DIR ?= training_data
 NIGHTLY ?=
+SYNTHETIC ?= 1000
+MADE := $(if $(filter-out 0,$(SYNTHETIC)),--provider synthetic --target-accepted $(SYNTHETIC),--provider corpus)
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help data data-gemini nightly data-loopback databases semantic r2r test test-all test-r2r bench bench-proof bench-gemini bench-retrieval bench-release lint lock clean
+.PHONY: help data data-gemini nightly data-loopback databases semantic r2r test test-all test-r2r bench bench-proof bench-gemini bench-retrieval bench-release bench-synthesis lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-data: $(VENV)/.installed databases ## build the databases and the training set; no key, no network beyond the install
+data: $(VENV)/.installed databases ## build the databases and the training set, with SYNTHETIC=1000 rows made from graphs; no key
 	$(RUN) basicQ_retrieve_pydough.py --provider corpus --work-dir $(WORK_DIR)
 	$(RUN) retrieve_pydough.py --provider corpus --work-dir $(WORK_DIR)
-	$(RUN) generate_finetuning_data_gemini.py --provider corpus --work-dir $(WORK_DIR)
+	$(RUN) generate_finetuning_data_gemini.py $(MADE) --work-dir $(WORK_DIR)
 	$(RUN) merge_schema_data.py --work-dir $(WORK_DIR)
 	@echo "the training set is in $(WORK_DIR)/sft/latest: train.jsonl, validation.jsonl, basicq_*.jsonl, manifest.json, report.html"
 
@@ -55,7 +57,7 @@ lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: bench-proof bench-gemini bench-retrieval bench-release ## run all benchmarks; results in benchmarks/results
+bench: bench-proof bench-gemini bench-retrieval bench-release bench-synthesis ## run all benchmarks; results in benchmarks/results
 
 bench-proof: $(VENV)/.installed-dev databases ## what proof catches, and how fast it is; about an hour
 	$(RUN) -m benchmarks.proof
@@ -68,6 +70,9 @@ bench-retrieval: $(VENV)/.installed-dev ## which search finds the section that a
 
 bench-release: $(VENV)/.installed-dev ## stage 4 on a million rows beside pandas and datasets, the report in Chromium; about 20 minutes
 	$(RUN) -m benchmarks.release
+
+bench-synthesis: $(VENV)/.installed-dev databases ## how fast synthesis is, how its rows differ, how often program and SQL disagree; about an hour
+	$(RUN) -m benchmarks.synthesis
 
 lock: $(VENV)/.installed-dev ## resolve requirements*.in into requirements*.txt again
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt

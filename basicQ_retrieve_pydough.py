@@ -29,7 +29,7 @@ from utils.core.questions import LANGUAGE_COLUMNS, QuestionFiles
 from utils.core.settings import load_settings
 from utils.core.summary import exit_code, print_counts
 from utils.databases.catalog import built_in_entries
-from utils.gemini.arguments import add_gemini_arguments, chosen_provider, rows_at_once
+from utils.gemini.arguments import add_gemini_arguments, chosen_writer, rows_at_once
 from utils.gemini.rows import run_rows
 
 DEFAULT_QUESTIONS = QUESTIONS_DIR / "basic_questions.csv"
@@ -41,8 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/basic_questions.csv)")
     parser.add_argument(
         "--provider",
-        choices=("corpus", "gemini", "r2r"),
-        help="who writes: the manual's own words, Gemini, or an R2R server (default: gemini when a key is set)",
+        choices=("corpus", "gemini", "r2r", "synthetic"),
+        help="who writes: the manual's own words (corpus, synthetic), Gemini, or an R2R server (default: gemini when a "
+        "key is set)",
     )
     parser.add_argument("--output-md", type=Path, metavar="FILE", help="also write the answers as Markdown to read")
     add_retrieval_arguments(parser)
@@ -54,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     """Answer all questions and write the stage's file."""
     args = build_parser().parse_args(argv)
     settings = load_settings()
-    provider = chosen_provider(args.provider, settings)
+    provider = chosen_writer(args.provider, settings)
     check_retrieval(args, provider)
     files = args.questions or [DEFAULT_QUESTIONS]
     output = work_dir_of(args).stage("basicq")

@@ -32,7 +32,7 @@ from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.databases.catalog import DatabaseEntry
 from utils.databases.entries import graph_names, input_files
-from utils.gemini.arguments import add_gemini_arguments, chosen_provider, rows_at_once
+from utils.gemini.arguments import add_gemini_arguments, chosen_writer, rows_at_once
 from utils.gemini.rows import run_rows
 from utils.generation.examples import CorpusProver
 from utils.programs.arguments import check_configs
@@ -46,8 +46,9 @@ def build_parser() -> argparse.ArgumentParser:
     add_run_arguments(parser, "CSV or JSONL files (default training_data/questions/*.csv but the basic questions)")
     parser.add_argument(
         "--provider",
-        choices=("corpus", "gemini", "r2r"),
-        help="who writes the documentation: the manual's own words, Gemini, or R2R (default: gemini when a key is set)",
+        choices=("corpus", "gemini", "r2r", "synthetic"),
+        help="who writes the documentation: the manual's own words (corpus, synthetic), Gemini, or R2R (default: "
+        "gemini when a key is set)",
     )
     parser.add_argument(
         "--output-md", type=Path, metavar="FILE", help="also write the documentation as Markdown to read"
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     work = work_dir_of(args)
     app_settings = load_settings()
-    provider = chosen_provider(args.provider, app_settings)
+    provider = chosen_writer(args.provider, app_settings)
     check_retrieval(args, provider)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)

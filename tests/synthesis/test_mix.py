@@ -24,7 +24,7 @@ def test_a_profile_counts_programs_that_use_an_operator_and_passes_over_what_doe
 
 def test_the_family_whose_operators_are_wanted_comes_more_often() -> None:
     fitted = fitted_weights(WEIGHTS, PROFILES, PROFILES["ranks"])
-    assert fitted == pytest.approx({"lists": 0.25, "groups": 0.125, "ranks": 0.625}, abs=1e-3)
+    assert fitted == pytest.approx({"lists": 1 / 3, "groups": 1 / 6, "ranks": 0.5}, abs=1e-3)
 
 
 def test_without_anything_wanted_that_is_known_all_keep_their_own() -> None:
@@ -34,10 +34,10 @@ def test_without_anything_wanted_that_is_known_all_keep_their_own() -> None:
 
 
 @given(shares)
-def test_weights_are_shares_and_none_falls_below_half_its_own(wanted: dict[str, float]) -> None:
+def test_weights_are_shares_and_none_falls_far_below_its_own(wanted: dict[str, float]) -> None:
     fitted = fitted_weights(WEIGHTS, PROFILES, wanted)
     assert sum(fitted.values()) == pytest.approx(1)
-    assert all(fitted[name] >= weight / 8 - 1e-9 for name, weight in WEIGHTS.items())
+    assert all(weight / 12 <= fitted[name] <= weight for name, weight in WEIGHTS.items())
 
 
 @given(shares, shares)

@@ -57,3 +57,9 @@ def engine_from(args: argparse.Namespace, settings: Settings, work: WorkDir) -> 
 def chosen_provider(given: str | None, settings: Settings) -> str:
     """The provider named by --provider, else gemini when credentials are set, else corpus."""
     return given or ("gemini" if settings.can_call_gemini else "corpus")
+
+
+def chosen_writer(given: str | None, settings: Settings) -> str:
+    """Who writes about the language: the provider, but beside synthesis, as beside the corpus, the manual itself."""
+    provider = chosen_provider(given, settings)
+    return "corpus" if provider == "synthetic" else provider

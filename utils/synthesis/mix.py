@@ -34,11 +34,11 @@ def overlap(one: Profile, other: Profile) -> float:
 
 
 def fitted_weights(weights: Mapping[str, float], profiles: Mapping[str, Profile], wanted: Profile) -> dict[str, float]:
-    """Weights of families, 1 in sum, half their own and half those with which operators come as `wanted`.
+    """Weights of families, 1 in sum: half their own, and half those with which operators come as `wanted`.
 
     The latter are the proportions of a mixture of known distributions that make the wanted one most likely, found by
-    expectation maximisation (Dempster, Laird and Rubin 1977). Families without a profile, and all where nothing is
-    wanted, keep their own.
+    expectation maximisation (Dempster, Laird and Rubin 1977); no family gains more than half its own. Families without
+    a profile, and all where nothing is wanted, keep their own.
     """
     own = _distribution(weights)
     known = {name: _distribution(profile) for name, profile in profiles.items() if profile and own.get(name)}
@@ -56,7 +56,9 @@ def fitted_weights(weights: Mapping[str, float], profiles: Mapping[str, Profile]
             for name, part in parts.items():
                 gained[name] += share * part / total if total else 0.0
         shares = _distribution(gained)
-    return {name: (1 - _FITTED) * share + _FITTED * shares.get(name, 0.0) for name, share in own.items()}
+    return _distribution(
+        {name: (1 - _FITTED) * share + _FITTED * min(shares.get(name, 0.0), 2 * share) for name, share in own.items()}
+    )
 
 
 def _distribution(shares: Mapping[str, float]) -> dict[str, float]:

@@ -32,7 +32,7 @@ class SyntheticRows:
     ) -> None:
         """Read the databases; raises UserError where one cannot be read."""
         self._settings = settings
-        taken, programs = _taken(known)
+        taken, programs = what_is_known(known)
         wanted = operator_profile(programs)
         self._drafters: dict[str, Drafter] = {}
         self.notes: list[str] = []
@@ -96,7 +96,7 @@ def _question(database: str, draft: Draft) -> Question:
     )
 
 
-def _taken(known: Iterable[Question]) -> tuple[Taken, list[str]]:
+def what_is_known(known: Iterable[Question]) -> tuple[Taken, list[str]]:
     """What the rows of question files take, and their programs."""
     taken, programs = Taken(), []
     for question in known:

@@ -183,7 +183,9 @@ class Values(Windows):
             rest = otherwise
         note = ", ".join((*cases, f"{self._chosen(otherwise, at)} otherwise"))
         fields = [one for one in shapes.fields_of(call.arguments[0]) if not one.path]
-        head = f"{self.lexicon.column(fields[0].column).one} level" if fields else "level"
+        of = self.lexicon.column(fields[0].column).one if fields else ""
+        counted = of.removeprefix("number of ")
+        head = f"level of {counted}" if counted != of else f"{of} level".strip()
         return Phrase(head, sort="text", note=note)
 
     def _case(self, condition: Expression, at: Collection) -> str:

@@ -116,7 +116,9 @@ class Conditions:
         return Call(kind, (field, Constant(word, "text")))
 
     def _missing(self, source: Collection) -> Expression:
-        columns = [column for column in source.columns.values() if column.nulls and column.role != "foreign_key"]
+        columns = [
+            column for column in source.columns.values() if column.nulls and column.role not in ("foreign_key", "code")
+        ]
         return Call(self._lots.one(["PRESENT", "ABSENT"]), (Field((), self._lots.one(columns)),))
 
     def _flag(self, source: Collection) -> Expression:

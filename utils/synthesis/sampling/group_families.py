@@ -21,6 +21,11 @@ from utils.synthesis.sampling.lots import NothingFitsError
 from utils.synthesis.sampling.measures import Names, is_never_null
 from utils.synthesis.sampling.pieces import Pieces
 
+_EDGES = ((2,), (1,), (3,), (1, 3), (1, 3))  # of the quantiles, where classes of a number part
+_CLASSES = {
+    2: (("high", "low"), ("large", "small"), ("upper", "lower")),
+    3: (("high", "medium", "low"), ("large", "medium", "small"), ("A", "B", "C")),
+}
 _UNITS = {"month": 4.0, "quarter": 2.0, "year": 2.0}
 
 
@@ -111,9 +116,11 @@ class GroupFamilies(Pieces):
         source = self._source(rows=20)
         column = self._lots.one([c for c in source.of_role("amount", "measure") if not c.nulls and c.distinct > 5])
         names = Names(self._columns)
-        edge = rounded(column, column.quantiles[2])
-        test = Call("GE", (Field((), column), Constant(edge)))
-        label = Call("IFF", (test, Constant("high", "text"), Constant("low", "text")))
+        edges = sorted({rounded(column, column.quantiles[place]) for place in self._lots.one(_EDGES)}, reverse=True)
+        classes = self._lots.one(_CLASSES[len(edges) + 1])
+        label: Expression = Constant(classes[-1], "text")
+        for edge, word in reversed(list(zip(edges, classes, strict=False))):
+            label = Call("IFF", (Call("GE", (Field((), column), Constant(edge))), Constant(word, "text"), label))
         keys: list[Named] = [(names.free("level"), label)]
         intent = self._grouped(
             source, self._where(source, (0.5, 0.5), needed=False), keys, self._measured(source, names, 2)

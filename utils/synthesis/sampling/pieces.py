@@ -133,7 +133,8 @@ class Pieces:
         """The intent with an order, sometimes; where it is cut, by one of `by` and then by what tells rows apart."""
         ties = self._ties(intent)
         if self._is_long(intent):
-            by, limit = by or [(ties[0], Result(ties[0]))], max(limit, 0.7)
+            by = by or [(ties[0], Result(ties[0]))]
+            limit = max(limit, 0.7 if intent.source.rows > 3 * _LONG else 0.3)
         if by and self._lots.chance(limit):
             name = self._lots.one(by)[0]
             descending = name not in ties and self._lots.chance(0.8)

@@ -14,8 +14,11 @@ from utils.synthesis.intent import (
     Result,
     Window,
 )
+from utils.synthesis.sampling.lots import NothingFitsError
 from utils.synthesis.sampling.measures import Names
-from utils.synthesis.sampling.pieces import Pieces
+from utils.synthesis.sampling.pieces import Pieces, fields_of
+
+_FEW = 4  # groups, of which nobody wants the median
 
 
 class TotalFamilies(Pieces):
@@ -47,6 +50,8 @@ class TotalFamilies(Pieces):
         else:
             source = self._source(rows=20)
             keys = self._keys(source, names, 1, periods=0.5)
+            if any(one.column.distinct < _FEW for one in fields_of(keys[0][1])):
+                raise NothingFitsError
             measure = self._measures.over(source, filtered=0.2, functions=("COUNT", "SUM", "NDISTINCT"))
             name = names.of(measure, source.name)
             intent = self._grouped(source, self._where(source, (0.5, 0.5), needed=False), keys, [(name, measure)])

@@ -23,7 +23,7 @@ from utils.synthesis.sampling.measures import Names
 from utils.synthesis.sampling.pieces import Pieces, fields_of
 
 _OF_PAIRS = {"ABS": 3.0, "LARGEST": 2.0, "SMALLEST": 2.0, "SIGN": 1.5, "POWER": 0.7, "SQRT": 0.7}
-_OF_ONE = {"FLOOR": 1.0, "CEIL": 1.0, "INTEGER": 1.0, "ABS": 2.0, "SIGN": 1.0, "SQRT": 0.4, "POWER": 0.4}
+_OF_ONE = {"FLOOR": 1.0, "CEIL": 1.0, "INTEGER": 1.0, "ABS": 2.0, "SIGN": 1.0}
 _NAMES = {
     "ABS": "distance", "LARGEST": "larger", "SMALLEST": "smaller", "SIGN": "direction", "POWER": "squared",
     "SQRT": "root", "FLOOR": "whole_number", "CEIL": "whole_number", "INTEGER": "whole_number",
@@ -33,7 +33,6 @@ _TIME_PARTS = {"HOUR": 1.0, "MINUTE": 2.0, "SECOND": 2.0}
 _PART_NAMES = {"MONTHNAME": "month_name", "DAYNAME": "weekday", "DAYOFWEEK": "weekday"}
 _MANY_PARTS = {"4": 4.0, "5": 1.0, "10": 2.0}
 _SIGNED = "ABS", "SIGN"
-_POSITIVE = "SQRT", "POWER"
 _UNSORTED = "SIGN", "LARGEST", "SMALLEST"
 _ROUNDED = "FLOOR", "CEIL", "INTEGER"  # called as the number itself is
 
@@ -52,7 +51,7 @@ class ValueFamilies(Pieces):
         else:
             columns = [self._lots.one(source.of_role("amount", "measure"))]
             operator = self._lots.weighted({one: weight for one, weight in _OF_ONE.items() if _suits(one, columns[0])})
-            made = Call(operator, (Field((), columns[0]), *((Constant(2),) if operator == "POWER" else ())))
+            made = Call(operator, (Field((), columns[0]),))
         names = Names(self._columns)
         shown = self._identified(source, names)
         if operator not in _ROUNDED:
@@ -198,8 +197,6 @@ def _suits(operator: str, column: Column) -> bool:
     below_zero = isinstance(column.low, int | float) and column.low < 0
     if operator in _SIGNED:
         return below_zero
-    if operator in _POSITIVE:
-        return not below_zero
     return not column.whole
 
 
