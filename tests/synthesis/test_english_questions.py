@@ -39,8 +39,8 @@ SAID = {
     "all customers, most orders first, ties by customer ID. Include customers without any orders.",
     ("per_parent, having", "interrogative"): "Which customers have at least three orders placed in 2022? Show the name and "
     "the number of such orders.",
-    ("groups", "conversational"): "I'd like to see the number of orders placed in 2022 and their average order total "
-    "(rounded to cents) by order channel, most orders first, ties by order channel.",
+    ("groups", "conversational"): "Among orders placed in 2022, I'd like to see the number of orders and the average order "
+    "total (rounded to cents) by order channel, most orders first, ties by order channel.",
     ("groups, having", "interrogative"): "Which customer countries have a combined order total above $5,000? Show the "
     "customer country and combined order total, sorted alphabetically by customer country.",
     ("groups, first few", "terse"): "Three order months with the highest combined order total of orders with channel 'web': "
@@ -67,7 +67,7 @@ SAID = {
     "with the lowest order ID.",
     ("presence", "interrogative"): "Which customers have at least one order with channel 'web' but none with channel "
     "'phone'? Show the customer ID and name.",
-    ("two_level", "interrogative"): "What is the average number of orders per customer? Count customers without any as 0.",
+    ("two_level", "interrogative"): "What is the average number of orders per customer? Count customers without any orders as 0.",
     ("bucket", "interrogative"): "How many orders are there for each order total level ('high' if at least $90, 'low' "
     "otherwise)?",
     ("text", "terse"): "All chair products: name and first three characters of the name.",
@@ -285,7 +285,7 @@ MONTH_KEY = ("month", Call("START", (field("orders.order_date"),), "month"))
 RARE: list[tuple[Intent, str]] = [
     (
         Intent("", at("customers"), "rows", ("name",), columns=(NAME, LIMIT, ID), windows=(("part", FIFTHS),), kept=(is_("EQ", Result("part"), 1),)),
-        "Which customers are in fifth 1 by credit limit (1 to 5, 1 for the highest, ties by customer ID)? Show the name.",
+        "Which customers are in quintile 1 by credit limit (1 to 5, 1 for the highest, ties by customer ID)? Show the name.",
     ),
     (
         Intent("", at("orders"), "groups", ("channel", "n"), (), (CHANNEL,), (COUNT,),
@@ -377,7 +377,7 @@ def test_the_first_few_by_rank_come_in_the_order_that_is_asked() -> None:
     cut = replace(intent, order=(("channel", False),), limit=2)
     assert (
         ask(cut, "terse")
-        == "First two order channels at places 1 to 3 (1 for the highest combined order total, ties by order channel) by order channel: order channel and combined order total, in that order."
+        == "Of all order channels at places 1 to 3 (1 for the highest combined order total, ties by order channel), the first two by order channel: order channel and combined order total."
     )
 
 

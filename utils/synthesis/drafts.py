@@ -20,7 +20,7 @@ from utils.programs.terms import operators
 from utils.synthesis.checks import Row, problem_of
 from utils.synthesis.english import NoWordsError, render_question
 from utils.synthesis.hints import Hints
-from utils.synthesis.intent import Intent
+from utils.synthesis.intent import Call, Intent, walk
 from utils.synthesis.mix import Profile, fitted_weights, operator_profile
 from utils.synthesis.model import Model
 from utils.synthesis.pydough import render_pydough
@@ -32,7 +32,7 @@ from utils.synthesis.sql import render_sql
 _QUERY_LIMIT_S = 5.0
 _MOST_RESULT_ROWS = 5_000
 _DRAWS_A_PROFILE = 30  # of each family, to know which operators its programs use
-_FLOOR = 0.004  # the share of drafts below which an operator is looked for
+_FLOOR = 0.002  # the share of drafts below which an operator is looked for
 _AIMED = 0.3  # share of draws that look for one while there is one to look for
 
 
@@ -101,6 +101,7 @@ class Drafter:
         self._dice = random.Random(f"{seed} {entry.name}")
         self._sampler = Sampler(model, self._dice.randrange(1 << 30))
         self._dialect = dialect_of(entry.url)
+        self._weeks_begin_elsewhere = entry.configs.get("start_of_week", "SUNDAY").upper() != "MONDAY"
         # a twin holds the same data, and DuckDB answers questions over all rows several times as fast
         self._asked_url = entry.twin_url or entry.url
         self._asked_dialect = dialect_of(self._asked_url)
@@ -157,7 +158,7 @@ class Drafter:
 
     def _drawn_once(self, weights: Mapping[str, float]) -> tuple[Intent, str]:
         intent = self._sampler.draw(weights)
-        if intent is None:
+        if intent is None or (self._weeks_begin_elsewhere and _reads_weekday_number(intent)):
             raise NothingFitsError
         return intent, render_pydough(intent, self._model, self._dice)
 
@@ -175,6 +176,10 @@ class Drafter:
             with suppress(NothingFitsError):
                 programs.append(self._drawn_once({family: 1.0})[1])
         return operator_profile(programs)
+
+
+def _reads_weekday_number(intent: Intent) -> bool:
+    return any(isinstance(one, Call) and one.operator == "DAYOFWEEK" for one in walk(intent))
 
 
 def _problem(intent: Intent, draft: Draft, answer: Callable[[Intent], list[Row]]) -> str:

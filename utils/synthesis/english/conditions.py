@@ -251,7 +251,8 @@ class Clauses(Values):
         return listed(values, "or") if all(is_type or is_adjective(value) for value in values) else ""
 
     def _at_place(self, field: Field, values: Sequence[str], denied: bool, at: Collection) -> Trait:
-        where = f"{'outside' if denied else 'in'} {listed(list(values), 'or')}"
+        places = [f"the {one}" if vocabulary.WITH_THE.fullmatch(one) else one for one in values]
+        where = f"{'outside' if denied else 'in'} {listed(places, 'or')}"
         path = field.path
         while path and self.lexicon.is_place_noun(path[-1]):
             path = path[:-1]

@@ -213,7 +213,7 @@ def number_function(call: Call, values: Sequence[Phrase], said: Sequence[str]) -
                 f"smaller of {listed(said)}" if len(said) == 2 else f"smallest of {listed(said)}", column=column
             )
         case "INTEGER":
-            return replace(values[0], note="without decimals")
+            return replace(values[0], note="with its decimals cut off")
         case "FLOAT":
             return values[0]
     return None

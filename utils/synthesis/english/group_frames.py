@@ -17,14 +17,17 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
     if plan.traits and register != "imperative":
         return _which_groups(plan, voice, register)
     shown = list(plan.columns.values())
-    measures = [phrase for phrase in plan.columns_of_subject.values() if phrase not in plan.keys]
-    if shown[: len(plan.keys)] != plan.keys or not measures:
+    told = plan.keys if _are_called_by_key(plan) else []
+    measures = [phrase for phrase in plan.columns_of_subject.values() if phrase not in told]
+    if shown[: len(plan.keys)] != plan.keys or len(shown) == len(plan.keys):
         return _which_groups(plan, voice, register) if plan.traits else _explicit(plan, voice)
-    front, measures = over_rows(plan, voice, measures, apart=register == "context" or voice.chance(0.2))
+    front, measures = over_rows(plan, voice, measures, apart=True)
     said = listing(plan, voice, measures)
-    outs, sort, then = said.outs, said.sort, said.sort_sentence
+    outs, then = said.outs, said.sort_sentence
+    sort = f", sorted{said.sort[1:]}" if said.sort.startswith(", by ") else said.sort
     note = key_note(plan)
-    one, by = f"{plan.rows.one}{note}", f"{ordering.keys_listed(plan.keys)}{note}"
+    one = f"{plan.rows.one}{note}"
+    by = f"{ordering.keys_listed(plan.keys)}{note}" if told else one
     each = f"{voice.one_of('each', 'each', 'every')} {one}"
     verb = voice.one_of("show", "give", "calculate", "return")
     lead = f"{front}, " if front else ""
@@ -50,7 +53,14 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
             return [f"{lead}I'd like to see {outs} by {by}{sort}.", f"{lead}can you tell me {outs} for {each}?{then}"]
     if lead:
         return [f"{lead}what {is_or_are} {outs} for {each}?{then}", f"{lead}{verb} {outs} for {each}{sort}."]
+    if plan.intent.windows:
+        return [f"for {each}, {verb} {outs}{sort}."]
     return [f"we want to compare {plan.subject.many}{note}.  {verb} {outs} for each{sort}."]
+
+
+def _are_called_by_key(plan: Plan) -> bool:
+    """Whether groups are called by what they are made by, as "each country" is; customers are not by their ID."""
+    return len(plan.keys) > 1 or plan.subject.one == plan.keys[0].head
 
 
 def key_note(plan: Plan) -> str:

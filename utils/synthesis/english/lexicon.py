@@ -16,6 +16,7 @@ from utils.synthesis.name_words import words_of
 from utils.synthesis.words import is_plural, plural, singular
 
 _BARE_DATES = ("at", "date", "date time", "day", "moment", "time", "timestamp")
+_LONGEST_NAME = 4  # words
 _SYNONYM_CHANCE = 0.08
 _LONGEST_PATH = 4
 # Where the head of a description ends: "Kind of security: stock, etf or mutual fund" is "kind of security".
@@ -284,7 +285,8 @@ class Lexicon:
                 # "open" alone is no noun: the "opening price" is what is meant.
                 longer = [one for one in called if " " in one and words[0][:4] == one.split()[0][:4]]
                 longer += [one for one in called if " " in one and one.split()[-1] == words[0]]
-                text = longer[0] if longer else text
+                described = _head_of(description) if words[0] in known.PARTICIPLES or words[0].endswith("ed") else None
+                text = longer[0] if longer else described or text
             if (
                 self._dice
                 and called
@@ -296,15 +298,7 @@ class Lexicon:
             return text
         if called:
             return re.sub(r"\bid\b", "ID", called[0])
-        head = _HEAD_ENDS.split(re.sub(r"^(?:The|An?|All) ", "", description))[0].strip()
-        if (
-            head
-            and len(head.split()) <= 4
-            and not re.match(r"(?:whether|if|true) ", head, re.IGNORECASE)
-            and re.fullmatch(r"[A-Za-z' -]+", head)
-        ):
-            return head[0].lower() + head[1:] if head[1:2].islower() else head
-        return None
+        return _head_of(description)
 
     def _are_english(self, words: Iterable[str], description: str, synonyms: Sequence[str]) -> bool:
         near = {stem for text in (description, *synonyms) for stem in _stems(text)}
@@ -341,6 +335,16 @@ class Lexicon:
                     }
                     starts.append(((*path, link.child), known_as | dict(keys)))
         return len(found)
+
+
+def _head_of(description: str) -> str | None:
+    """What a description begins with, where that is a name: "amount paid" of "Amount paid, in dollars"."""
+    head = _HEAD_ENDS.split(re.sub(r"^(?:The|An?|All) ", "", description))[0].strip()
+    if not head or len(head.split()) > _LONGEST_NAME or not re.fullmatch(r"[A-Za-z' -]+", head):
+        return None
+    if re.match(r"(?:whether|if|true) ", head, re.IGNORECASE):
+        return None
+    return head[0].lower() + head[1:] if head[1:2].islower() else head
 
 
 def is_adjective(words: str) -> bool:

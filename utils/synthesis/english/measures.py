@@ -32,7 +32,8 @@ def measured(voice: Voice, function: str, option: str, value: Phrase) -> Phrase:
     sort = value.sort if function in ("MIN", "MAX", "ANYTHING") else "price" if value.sort == "price" else "number"
     joint = "across" if " of " in head else "of"
     short = head.replace(words, value.short) if value.short else ""
-    return Phrase(head, joint=joint, sort=sort, short=short, column=value.column, note=value.note)
+    column = value.column if function != "VAR" else None  # it is in squares of the unit
+    return Phrase(head, joint=joint, sort=sort, short=short, column=column, note=value.note)
 
 
 def _extreme(voice: Voice, function: str, value: Phrase) -> str:

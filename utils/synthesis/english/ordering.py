@@ -115,6 +115,11 @@ def has_superlative(phrase: Phrase) -> bool:
     return plain and phrase.head.split()[0] not in ("highest", "lowest", "latest", "earliest", "most")
 
 
+def by_name(phrase: Phrase, descending: bool) -> str:
+    """What rows are sorted by in a word: "order number", or "name in reverse order"."""
+    return f"{phrase.name} in reverse order" if descending else phrase.name
+
+
 def superlative(phrase: Phrase, descending: bool) -> str:
     """What the first few have: "the most transactions", "the highest total amount"."""
     if phrase.sort == "count":

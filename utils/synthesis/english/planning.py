@@ -25,7 +25,7 @@ def plan_of(clauses: Clauses) -> Plan:
     for name, expression in intent.keys:
         results[name] = clauses.key(expression, at)
     keys = list(results.values())
-    clauses.group = _group_noun(keys) if intent.level == "groups" else noun
+    clauses.group = (_owner_noun(intent, clauses) or _group_noun(keys)) if intent.level == "groups" else noun
     for name, expression in intent.columns:
         results[name] = clauses.phrase(expression, at)
     traits = [] if intent.level == "groups" else list(scope)
@@ -59,6 +59,18 @@ def _order_that_counts(intent: Intent) -> Sequence[tuple[str, bool]]:
         ):
             return intent.order[: index + 1]
     return intent.order
+
+
+def _owner_noun(intent: Intent, clauses: Clauses) -> Noun | None:
+    """What groups are called that are by the key of other rows: groups by customer ID are customers."""
+    key = intent.keys[0][1] if len(intent.keys) == 1 else None
+    if not isinstance(key, Field):
+        return None
+    if key.path:
+        end = clauses.model.end(intent.source, key.path)
+        return clauses.lexicon.of_link(key.path[-1]) if end.key == (key.column.name,) else None
+    links = [one for one in intent.source.singular_links if [own for own, _other in one.keys] == [key.column.name]]
+    return clauses.lexicon.of_link(links[0]) if len(links) == 1 else None
 
 
 def _group_noun(keys: Sequence[Phrase]) -> Noun:

@@ -91,7 +91,7 @@ def of_the_best(plan: Plan, voice: Voice, register: str) -> list[str]:
                 f"for {each}, take {few}.  {verb} {outs}{sort}.",
             ]
         case "interrogative":
-            return [f"for {each}, {'which is' if best.chosen else 'what is'} {few}?  {verb} {outs}{sort}."]
+            return [f"for {each}, what is {few}?  {verb} {outs}{sort}."]
         case "terse":
             return [f"{few.removeprefix('the ')} of {each}: {outs.removeprefix('the ')}{sort}." if not best.chosen
                     else f"for {each}, {few}: {outs.removeprefix('the ')}{sort}."]  # fmt: skip
@@ -100,4 +100,4 @@ def of_the_best(plan: Plan, voice: Voice, register: str) -> list[str]:
         case "conversational":
             return [f"for {each}, I'd like to see {few}.  Please {verb} {outs}{sort}."]
         case _:
-            return [f"looking at {each}: take {few} and {verb} {outs}{sort}."]
+            return [f"for {each}, take {few} and {verb} {outs}{sort}."]

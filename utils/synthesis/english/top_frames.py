@@ -23,7 +23,9 @@ def first_few(plan: Plan, voice: Voice, register: str) -> list[str]:
     lead, phrase, columns = _decided(plan, voice, top)
     direction, order = _order(plan, voice, top, phrase)
     tail = "".join(f", {part}" for part in (direction, *_ties(plan, voice, top)) if part)
-    if _reads_better_apart(plan, top, phrase, register, lead):
+    if phrase.sort in ("text", "identifier") and not top.exact:
+        wordings = _by_place(plan, top, lead, columns, voice, register)
+    elif _reads_better_apart(plan, top, phrase, register, lead):
         wordings = _among(plan, top, phrase, lead, columns, tail, voice, register)
     else:
         wordings = _in_one(plan, top, phrase, lead, columns, tail, voice, register)
@@ -104,6 +106,27 @@ def _among(
         case "context":
             return [f"{lead}take all {rows}.  Find {few} and {verb} {outs}."]
     return [f"{among}, find {few}.  {verb} {outs}."]
+
+
+def _by_place(plan: Plan, top: Top, lead: str, columns: list[Phrase], voice: Voice, register: str) -> list[str]:
+    """The question for the first few by what tells rows apart: "Of all ..., take the first five by order number"."""
+    rows, one = plan.rows.many, top.number == 1
+    by = " and then ".join(ordering.by_name(phrase, descending) for phrase, descending in top.order)
+    first = f"first {'one' if one else in_words(top.number)}"
+    outs, bare = columns_listed(columns), columns_listed(columns, articles=False)
+    verb = show(voice)
+    match register:
+        case "interrogative":
+            return [f"{lead}of all {rows}, {'which is' if one else 'what are'} the {first} by {by}?  {verb} {outs}."]
+        case "terse":
+            return [f"{lead}of all {rows}, the {first} by {by}: {bare}."]
+        case "report":
+            return [f"{lead}please report the {first} of all {rows}, sorted by {by}, showing {outs}."]
+        case "conversational":
+            return [f"{lead}can you take all {rows} and give me the {first} by {by}?  I need {outs}."]
+        case "context":
+            return [f"{lead}take all {rows}, sorted by {by}.  {verb} {outs} of the {first}."]
+    return [f"{lead}of all {rows}, take the {first} by {by} and {verb} {outs}."]
 
 
 def _decided(plan: Plan, voice: Voice, top: Top) -> tuple[str, Phrase, list[Phrase]]:

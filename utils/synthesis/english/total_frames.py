@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from utils.synthesis.english.items import columns_listed, taken_over, without_shared_note
+from utils.synthesis.english.items import columns_listed, without_shared_note
 from utils.synthesis.english.parts import how_many, names_rows, over_rows, taken_over_all
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.plan import Plan
 from utils.synthesis.english.voice import Voice
+from utils.synthesis.intent import Aggregate, walk
 from utils.synthesis.words import listed
 
 _WORDS = {
@@ -113,14 +114,14 @@ def summarised(plan: Plan, voice: Voice, register: str) -> list[str]:
     if plan.keys and plan.scope and not measures:
         front, _ = over_rows(plan, voice, [], apart=True)
     if not plan.keys and measures:
-        _childless_too(plan, plan.named[measures[0]])
+        _childless_too(plan, plan.named[measures[0]], {function for _name, function, _result in summary})
     return _told(f"the {listed(texts)}", f"{front}, " if front else "", len(summary), "", voice, register)
 
 
 def _of_groups(plan: Plan, voice: Voice, measure: Phrase) -> tuple[str, Phrase]:
-    if not measure.over_all:
+    if plan.scope or not measure.over_all:
         return over_rows(plan, voice, [measure], apart=True)[0], measure
-    if plan.scope or not names_rows(plan, measure):
+    if not names_rows(plan, measure):
         return "", taken_over_all(plan, measure)
     return "", measure
 
@@ -131,10 +132,13 @@ def _leveled(words: Sequence[str], measure: Phrase, per: str) -> str:
     return f"{listed(list(words))} {measure.whole} {'for any one' if single else 'per'} {per}"
 
 
-def _childless_too(plan: Plan, measure: Phrase) -> None:
-    if not taken_over(measure) or plan.intent.having:
+def _childless_too(plan: Plan, measure: Phrase, functions: set[str]) -> None:
+    """A remark on rows without any of what is measured, where these change the answer."""
+    aggregates = [one for one in walk(plan.intent.columns) if isinstance(one, Aggregate) and one.path]
+    filtered = any(one.where for one in aggregates)
+    lacking = filtered or any(link.optional for one in aggregates for link in one.path)
+    if plan.intent.having or not lacking or functions == {"MAX"}:
         return
     zero = measure.sort == "count" or measure.head.startswith("total ")
-    plan.remarks.append(
-        f"Count {plan.noun.many} without any as 0" if zero else f"Leave out {plan.noun.many} without any"
-    )
+    without = f"{plan.noun.many} without any {'such ' if filtered else ''}{measure.of_what}".rstrip()
+    plan.remarks.append(f"Count {without} as 0" if zero else f"Leave out {without}")

@@ -51,6 +51,10 @@ PLAIN = _set(
     "video view visit visitor volume vote wage wallet warehouse warranty weather website week weekly weight winner "
     "word work worker year years zip zone"
 )
+# Of numbers, no names: the "amount paid" is meant. Others end in "ed".
+PARTICIPLES = _set("bought due hidden kept left lost made paid put run sent sold spent taken won written")
+# Places that are spoken of with an article.
+WITH_THE = re.compile(r"USA?|UK|United .*|Netherlands|Philippines|.* (?:Republic|Islands|Emirates)")
 # Endings that no abbreviation has.
 ENGLISH = re.compile(r"[a-z]{3,}(?:ed|ing|able|ible|ment|tion|sion|ship|ness|ity|ance|ence|ory|ist|ism|ture|ally)s?")
 TECHNICAL = _set("tbl table dim fact vw view tb stg raw tmp")  # before or after a name, said by nobody

@@ -9,7 +9,7 @@ from utils.synthesis.intent import Call, Constant, Result, Window
 from utils.synthesis.words import a, in_words, plural
 
 _PERIODS = ("START", "YEAR", "QUARTER", "MONTH")
-_PARTS = {"4": "quarter", "5": "fifth", "10": "tenth", "100": "percentile"}
+_PARTS = {"4": "quartile", "5": "quintile", "10": "decile", "100": "percentile"}
 _TIES = {"ties": ", equal ones share a place", "dense": ", equal ones share a place and no place is skipped"}
 
 
@@ -42,7 +42,8 @@ class Windows(Speaker):
             case "RELCOUNT" | "RELSIZE":
                 valued = f" with {a(measure.name)}" if window.function == "RELCOUNT" and window.value else ""
                 total = "" if valued else "total "
-                return Phrase(f"{total}number of {self.group.many}{valued}{within}", sort="count")
+                these = "these " if valued and self.chosen else ""
+                return Phrase(f"{total}number of {these}{self.group.many}{valued}{within}", sort="count")
         raise ValueError(f"no window: {window.function}")
 
     def _first_place(self, window: Window) -> str:

@@ -26,6 +26,7 @@ _CLASSES = {
     2: (("high", "low"), ("large", "small"), ("upper", "lower")),
     3: (("high", "medium", "low"), ("large", "medium", "small"), ("A", "B", "C")),
 }
+_UNDATED = "category", "any_of", "flag", "number"  # conditions that leave no gap in the calendar as such
 _UNITS = {"month": 4.0, "quarter": 2.0, "year": 2.0}
 
 
@@ -36,7 +37,7 @@ class GroupFamilies(Pieces):
         """Groups of rows with measures."""
         source = self._source(rows=10)
         names = Names(self._columns)
-        keys = self._keys(source, names, self._lots.one([1, 1, 1, 2]))
+        keys = self._keys(source, names, self._lots.one([1, 1, 1, 2]), fewest=2)
         columns = self._measured(source, names, self._lots.one([1, 1, 2]))
         intent = self._grouped(source, self._where(source, (0.45, 0.45, 0.1), needed=False), keys, columns)
         name, first = columns[0]
@@ -57,7 +58,7 @@ class GroupFamilies(Pieces):
                 raise NothingFitsError
             tests = [Call("EQ", (category, constant_of(category.column, value))) for value in values]
         names = Names(self._columns)
-        keys = self._keys(source, names, 1, without=category)
+        keys = self._keys(source, names, 1, without=category, fewest=2)
         whole = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
         first, second = (replace(whole, where=(test,)) for test in tests)
         kind = self._lots.one(["beside", "difference", "ratio", "percent", "percent"])
@@ -71,8 +72,8 @@ class GroupFamilies(Pieces):
                 columns.append((names.free("difference"), Call("SUB", (first, second))))
             elif kind == "ratio":
                 columns.append((names.free("ratio"), Call("ROUND", (Call("DIV", (first, second)), Constant(2)))))
-        intent = self._grouped(source, self._where(source, (0.6, 0.4), children=False, needed=False), keys, columns)
-        return self._ordered(intent, columns[:1], limit=0.3)
+        intent = self._grouped(source, (), keys, columns)
+        return self._ordered(intent, columns[:1] if kind == "percent" else [], limit=0.3)
 
     def share(self) -> Intent:
         """Groups with their share of the whole."""
@@ -94,7 +95,7 @@ class GroupFamilies(Pieces):
         names = Names(self._columns)
         inner = self._lots.chance(0.55)
         keys = self._keys(source, names, 2 if inner else 1)
-        measure = self._measures.over(source, filtered=0.1, functions=("COUNT", "SUM", "SUM"))
+        measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM", "SUM"))
         name = names.of(measure, source.name)
         per = (keys[0][0],) if inner else ()
         ties = tuple((Result(key), False) for key, _ in keys if key not in per)
@@ -167,5 +168,5 @@ class GroupFamilies(Pieces):
         key: Named = (names.free(unit), Call("START", (field,), unit))
         if unit == "year":
             key = (key[0], Call("YEAR", (field,)))
-        measure = self._measures.over(source, filtered=0.15, functions=("COUNT", "SUM"))
-        return source, names, key, measure, self._where(source, (0.5, 0.5), needed=False)
+        measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
+        return source, names, key, measure, self._where(source, (0.6, 0.4), needed=False, kinds=_UNDATED)

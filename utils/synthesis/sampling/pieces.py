@@ -23,6 +23,8 @@ from utils.synthesis.sampling.conditions import PLAIN, Conditions, counted, roun
 from utils.synthesis.sampling.lots import Lots, NothingFitsError
 from utils.synthesis.sampling.measures import Measures, Names
 
+_NAMES_OF_DAYS = "DAYNAME", "MONTHNAME"
+_FEW = 3  # groups, fewer of which nobody compares
 _LONG = 1_000  # rows of a collection of which a list is cut
 _LIMITS = {1: 2.0, 3: 2.0, 5: 4.0, 10: 3.0}
 
@@ -53,10 +55,15 @@ class Pieces:
         return [(names.of(one), one) for one in self._columns.identity(source)]
 
     def _where(
-        self, source: Collection, weights: tuple[float, ...], children: bool = True, needed: bool = True
+        self,
+        source: Collection,
+        weights: tuple[float, ...],
+        children: bool = True,
+        needed: bool = True,
+        kinds: tuple[str, ...] = PLAIN,
     ) -> tuple[Expression, ...]:
-        """Conditions on rows that are listed (`needed`: at least one), or on rows that are added up."""
-        kinds = () if needed else PLAIN
+        """Conditions on rows that are listed (`needed`: at least one), or, of some kinds, on rows that are added up."""
+        kinds = () if needed else kinds
         where = self._conditions.some(source, weights, children, kinds)
         return where if where or not needed else self._conditions.some(source, (0.0, 1.0), children)
 
@@ -71,7 +78,7 @@ class Pieces:
         return Intent("", source, "groups", output, where, tuple(keys), tuple(columns))
 
     def _measured(self, source: Collection, names: Names, count: int) -> list[Named]:
-        drawn = [self._measures.over(source, filtered=0.15) for _ in range(count)]
+        drawn = [self._measures.over(source, filtered=0.0) for _ in range(count)]
         columns: list[Named] = []
         for one in dict.fromkeys(drawn):
             name = names.of(one, source.name)
@@ -80,15 +87,21 @@ class Pieces:
         return columns
 
     def _keys(
-        self, source: Collection, names: Names, count: int, without: Field | None = None, periods: float = 0.3
+        self,
+        source: Collection,
+        names: Names,
+        count: int,
+        without: Field | None = None,
+        periods: float = 0.3,
+        fewest: int = _FEW,
     ) -> list[Named]:
-        """Columns to group by: categories, what the rows refer to, periods."""
+        """Columns of at least `fewest` values to group by: categories, what the rows refer to, periods."""
         keys: list[Named] = []
         taken = {without.column} if without else set()
         for _ in range(8 * count):
             if len(keys) == count:
                 return keys
-            expression = self._key(source, periods)
+            expression = self._key(source, periods, fewest)
             column = next(one.column for one in fields_of(expression))
             if column in taken or any(is_date(expression) and is_date(other) for _name, other in keys):
                 continue
@@ -101,7 +114,7 @@ class Pieces:
             )
         raise NothingFitsError
 
-    def _key(self, source: Collection, periods: float) -> Field | Call:
+    def _key(self, source: Collection, periods: float, fewest: int) -> Field | Call:
         if self._lots.chance(periods):
             dates = [one for one in self._columns.fields(source, "date") if is_sure(one)]
             if dates:
@@ -117,7 +130,7 @@ class Pieces:
         fields = [one for one in self._columns.fields(source, "category", "flag", depth=2) if is_sure(one)]
         labels = [one for one in self._columns.fields(source, "name", depth=2) if one.path and is_sure(one)]
         fields += [one for one in labels if one.column.unique]
-        return self._columns.nearest([one for one in fields if one.column.distinct > 1])
+        return self._columns.nearest([one for one in fields if one.column.distinct >= fewest])
 
     def _above(self, name: str, measure: Aggregate, path: Path = ()) -> Call:
         """A condition on a measure of a group or a parent."""
@@ -129,15 +142,25 @@ class Pieces:
             number = rounded(column, column.quantiles[-1] * self._lots.one([2, 5, 10]))
         return Call(self._lots.one(["GT", "GE", "GE", "LT"]), (Result(name), Constant(number)))
 
-    def _ordered(self, intent: Intent, by: Sequence[Named], limit: float, always: bool = False) -> Intent:
+    def _ordered(
+        self,
+        intent: Intent,
+        by: Sequence[Named],
+        limit: float,
+        always: bool = False,
+        ascends: float = 0.2,
+        cuts: bool = True,
+    ) -> Intent:
         """The intent with an order, sometimes; where it is cut, by one of `by` and then by what tells rows apart."""
+        if any(isinstance(one, Call) and one.operator in _NAMES_OF_DAYS for _name, one in intent.keys):
+            return intent  # names of days and months have an order of their own
         ties = self._ties(intent)
-        if self._is_long(intent):
+        if cuts and self._is_long(intent):
             by = by or [(ties[0], Result(ties[0]))]
             limit = max(limit, 0.7 if intent.source.rows > 3 * _LONG else 0.3)
         if by and self._lots.chance(limit):
             name = self._lots.one(by)[0]
-            descending = name not in ties and self._lots.chance(0.8)
+            descending = name not in ties and not self._lots.chance(ascends)
             order = ((name, descending), *((one, False) for one in ties if one != name))
             return replace(intent, order=order, limit=self._lots.weighted(_LIMITS))
         if not (always or self._lots.chance(0.6)):

@@ -29,8 +29,8 @@ _TEXT_NAMES = {
     "RPAD": "padded", "STRIP": "trimmed",
 }  # fmt: skip
 _TEXT_FUNCTIONS = {
-    "UPPER": 2.0, "LOWER": 2.0, "LENGTH": 2.0, "SLICE": 2.0, "JOIN": 2.0, "GETPART": 2.0, "STRCOUNT": 2.0, "FIND": 2.0,
-    "REPLACE": 2.0, "STRIP": 0.7, "LPAD": 1.0, "RPAD": 0.7, "STRING": 1.0,
+    "UPPER": 2.0, "LOWER": 2.0, "LENGTH": 2.0, "SLICE": 1.5, "JOIN": 2.0, "GETPART": 2.0, "STRCOUNT": 0.4, "FIND": 0.4,
+    "REPLACE": 0.7, "STRIP": 0.5, "LPAD": 0.8, "RPAD": 0.3, "STRING": 1.0,
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ class RowFamilies(Pieces):
         source = self._source("name", rows=5)
         names = Names(self._columns)
         shown = self._identified(source, names)
-        column = Field((), self._lots.one([c for c in source.of_role("name", "category") if c.kind == "text"]))
+        column = Field((), self._lots.one([c for c in source.of_role("name") if c.kind == "text"]))
         made = self._text_of(source, column)
         shown.append((names.free(_TEXT_NAMES.get(made.operator, "made_text")), made))
         intent = self._rows(source, self._where(source, (0.1, 0.7, 0.2)), shown)
@@ -125,7 +125,7 @@ class RowFamilies(Pieces):
             return self._ordered(intent, [], limit=0.2)
         shown = [*self._identified(source, names), (names.free("days"), days)]
         intent = self._rows(source, where, shown)
-        return self._ordered(intent, shown[-1:], limit=0.6)
+        return self._ordered(intent, shown[-1:], limit=0.6, ascends=0.0)
 
     def per_parent(self) -> Intent:
         """Rows with aggregates over the rows that refer to them."""
@@ -133,9 +133,10 @@ class RowFamilies(Pieces):
         child = self._columns.model.end(source, path)
         names = Names(self._columns)
         shown = self._identified(source, names)
-        aggregates = [self._measures.over(child, path, filtered=0.4)]
         if self._lots.chance(0.35):
-            aggregates.append(self._measures.over(child, path, filtered=0.0))
+            aggregates = [self._measures.over(child, path, filtered=0.0) for _ in range(2)]
+        else:
+            aggregates = [self._measures.over(child, path, filtered=0.5)]
         measured: list[Named] = [(names.of(one), one) for one in dict.fromkeys(aggregates)]
         intent = self._rows(
             source, self._where(source, (0.5, 0.4, 0.1), children=False, needed=False), shown + measured

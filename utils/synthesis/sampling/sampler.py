@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from utils.synthesis.intent import Aggregate, Best, Exists, Field, Intent, walk
+from utils.synthesis.intent import Aggregate, Best, Call, Exists, Expression, Field, Intent, walk
 from utils.synthesis.model import Model
 from utils.synthesis.sampling.columns import Columns
 from utils.synthesis.sampling.conditions import Conditions
@@ -19,8 +19,8 @@ from utils.synthesis.sampling.value_families import ValueFamilies
 
 FAMILIES: Mapping[str, float] = {
     "list": 15, "per_parent": 16, "groups": 20, "whole": 10, "share": 5, "rank": 6, "change": 5, "running": 3,
-    "above_average": 5, "best": 4, "presence": 6, "two_level": 5, "bucket": 3, "text": 3, "gap": 3, "compare": 5,
-    "computed": 3, "filled": 2, "dated": 2, "parts": 2, "out_of": 1.5, "attribute": 3,
+    "above_average": 5, "best": 4, "presence": 6, "two_level": 5, "bucket": 3, "text": 2, "gap": 2, "compare": 5,
+    "computed": 1.5, "filled": 1.5, "dated": 1.5, "parts": 1, "out_of": 1, "attribute": 4,
 }  # fmt: skip
 
 
@@ -83,7 +83,23 @@ def _goes_back(intent: Intent) -> bool:
 
 
 def _asks_what_it_says(intent: Intent) -> bool:
-    """Whether rows are grouped by something that a condition fixes; a period of a date within a longer one is fine."""
-    conditions = [intent.where, *(node.where for node in walk(intent.columns) if isinstance(node, Aggregate))]
-    fixed = {node.column for node in walk(tuple(conditions)) if isinstance(node, Field) and node.column.kind != "date"}
-    return any(node.column in fixed for node in walk(intent.keys) if isinstance(node, Field))
+    """Whether rows are grouped by something that a condition fixes or cuts; the parts of one year are fine."""
+    measured = (node.where for node in walk(intent.columns) if isinstance(node, Aggregate))
+    conditions = [condition for where in (intent.where, *measured) for condition in where]
+    keys = {node.column for node in walk(intent.keys) if isinstance(node, Field)}
+    by_year = any(isinstance(node, Call) and node.operator == "YEAR" for node in walk(intent.keys))
+    return any(
+        node.column in keys
+        for condition in conditions
+        if by_year or not _is_year(condition)
+        for node in walk(condition)
+        if isinstance(node, Field)
+    )
+
+
+def _is_year(condition: Expression) -> bool:
+    """Whether it keeps the dates of one year."""
+    if not isinstance(condition, Call) or condition.operator != "EQ":
+        return False
+    part = condition.arguments[0]
+    return isinstance(part, Call) and part.operator == "YEAR"

@@ -14,11 +14,10 @@ from utils.synthesis.intent import (
     Result,
     Window,
 )
-from utils.synthesis.sampling.lots import NothingFitsError
 from utils.synthesis.sampling.measures import Names
-from utils.synthesis.sampling.pieces import Pieces, fields_of
+from utils.synthesis.sampling.pieces import Pieces
 
-_FEW = 4  # groups, of which nobody wants the median
+_FEW = 5  # groups, of which nobody wants the median
 
 
 class TotalFamilies(Pieces):
@@ -34,7 +33,7 @@ class TotalFamilies(Pieces):
             columns: list[Named] = [(names.free("percent"), Call("ROUND", (ratio, Constant(2))))]
             where = self._where(source, (0.7, 0.3), children=False, needed=False)
         else:
-            columns = self._measured(source, names, self._lots.one([1, 1, 2, 3]))
+            columns = self._measured(source, names, self._lots.one([1, 1, 2, 2, 3]))
             where = self._where(source, (0.1, 0.6, 0.3))
         return Intent("", source, "whole", tuple(name for name, _ in columns), where, columns=tuple(columns))
 
@@ -44,15 +43,13 @@ class TotalFamilies(Pieces):
         if self._lots.chance(0.5):
             source, path = self._parent(depth=1)
             child = self._columns.model.end(source, path)
-            measure = self._measures.over(child, path, filtered=0.3, functions=("COUNT", "SUM", "NDISTINCT"))
+            measure = self._measures.over(child, path, filtered=0.3, functions=("COUNT", "SUM"))
             name = names.of(measure)
             intent = self._rows(source, self._where(source, (0.6, 0.4), False, False), [(name, measure)])
         else:
             source = self._source(rows=20)
-            keys = self._keys(source, names, 1, periods=0.5)
-            if any(one.column.distinct < _FEW for one in fields_of(keys[0][1])):
-                raise NothingFitsError
-            measure = self._measures.over(source, filtered=0.2, functions=("COUNT", "SUM", "NDISTINCT"))
+            keys = self._keys(source, names, 1, periods=0.5, fewest=_FEW)
+            measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
             name = names.of(measure, source.name)
             intent = self._grouped(source, self._where(source, (0.5, 0.5), needed=False), keys, [(name, measure)])
         functions = self._lots.some(["AVG", "MAX", "MIN", "MEDIAN"], self._lots.one([1, 1, 2]))
@@ -74,8 +71,8 @@ class TotalFamilies(Pieces):
             )
         else:
             source = self._source(rows=20)
-            keys = self._keys(source, names, 1)
-            measure = self._measures.over(source, filtered=0.1, functions=("COUNT", "SUM"))
+            keys = self._keys(source, names, 1, fewest=_FEW)
+            measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
             name = names.of(measure, source.name)
             intent = self._grouped(source, self._where(source, (0.6, 0.4), needed=False), keys, [(name, measure)])
         average = (names.free("overall_average"), Window("RELAVG", Result(name)))

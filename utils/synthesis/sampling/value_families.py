@@ -20,16 +20,16 @@ from utils.synthesis.model import Collection, Column
 from utils.synthesis.sampling.conditions import comparable
 from utils.synthesis.sampling.lots import NothingFitsError
 from utils.synthesis.sampling.measures import Names
-from utils.synthesis.sampling.pieces import Pieces, fields_of
+from utils.synthesis.sampling.pieces import Pieces
 
-_OF_PAIRS = {"ABS": 3.0, "LARGEST": 2.0, "SMALLEST": 2.0, "SIGN": 1.5, "POWER": 0.7, "SQRT": 0.7}
+_OF_PAIRS = {"ABS": 4.0, "LARGEST": 1.0, "SMALLEST": 1.0, "SIGN": 0.5, "POWER": 0.3, "SQRT": 0.3}
 _OF_ONE = {"FLOOR": 1.0, "CEIL": 1.0, "INTEGER": 1.0, "ABS": 2.0, "SIGN": 1.0}
 _NAMES = {
     "ABS": "distance", "LARGEST": "larger", "SMALLEST": "smaller", "SIGN": "direction", "POWER": "squared",
     "SQRT": "root", "FLOOR": "whole_number", "CEIL": "whole_number", "INTEGER": "whole_number",
 }  # fmt: skip
 _DATE_PARTS = {"DAY": 2.0, "MONTHNAME": 2.0, "DAYNAME": 2.0, "DAYOFWEEK": 2.0}
-_TIME_PARTS = {"HOUR": 1.0, "MINUTE": 2.0, "SECOND": 2.0}
+_TIME_PARTS = {"HOUR": 3.0, "MINUTE": 0.5, "SECOND": 0.5}
 _PART_NAMES = {"MONTHNAME": "month_name", "DAYNAME": "weekday", "DAYOFWEEK": "weekday"}
 _MANY_PARTS = {"4": 4.0, "5": 1.0, "10": 2.0}
 _SIGNED = "ABS", "SIGN"
@@ -60,7 +60,7 @@ class ValueFamilies(Pieces):
         rounds = operator in ("SQRT", "POWER") or (operator == "ABS" and not all(one.whole for one in columns))
         shown.append((name, Call("ROUND", (made, Constant(2))) if rounds else made))
         intent = self._rows(source, self._where(source, (0.05, 0.7, 0.25)), shown)
-        sure = not any(one.nulls for one in columns) and operator not in (*_UNSORTED, *_ROUNDED)
+        sure = not rounds and not any(one.nulls for one in columns) and operator not in (*_UNSORTED, *_ROUNDED)
         return self._ordered(intent, shown[-1:] if sure else [], limit=0.5)
 
     def filled(self) -> Intent:
@@ -115,7 +115,7 @@ class ValueFamilies(Pieces):
         window = Window("PERCENTILE", None, ((Result(value), self._lots.chance(0.3)), *ties), (), number)
         named = (names.free({"4": "quartile", "5": "fifth", "10": "tenth"}[number]), window)
         intent = replace(intent, windows=(named,), output=(*intent.output, named[0]))
-        return self._ordered(intent, [], limit=0.0, always=True)
+        return self._ordered(intent, [], limit=0.0, always=True, cuts=False)
 
     def out_of(self) -> Intent:
         """Groups, or rows, beside how many there are of them, or how many have a value."""
@@ -124,9 +124,7 @@ class ValueFamilies(Pieces):
         window: Window
         if self._lots.chance(0.5):
             keys = self._keys(source, names, 1)
-            if any(one.column.kind == "flag" for one in fields_of(keys[0][1])):
-                raise NothingFitsError
-            measure = self._measures.over(source, filtered=0.1, functions=("COUNT", "SUM"))
+            measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
             name = names.of(measure, source.name)
             intent = self._grouped(source, self._where(source, (0.5, 0.5), needed=False), keys, [(name, measure)])
             rank: Named = (names.free("place"), Window("RANKING", None, ((Result(name), True),), (), "ties"))
@@ -141,7 +139,7 @@ class ValueFamilies(Pieces):
         counted = (names.free("n_known"), window)
         intent = self._rows(source, self._where(source, (0.1, 0.8, 0.1)), [*shown, (name, Field((), column))])
         intent = replace(intent, windows=(counted,), output=(*intent.output, counted[0]))
-        return self._ordered(intent, [], limit=0.0, always=True)
+        return self._ordered(intent, [], limit=0.0, always=True, cuts=False)
 
     def attribute(self) -> Intent:
         """Groups by something that rows refer to, with what else is known of it."""
@@ -157,13 +155,13 @@ class ValueFamilies(Pieces):
         other = Field(path, self._lots.one([one for one in others if one is not unique[0].column]))
         names = Names(self._columns)
         keys: list[Named] = [(names.of(label) if not label.path else names.free(f"{path[0].name}_key"), label)]
-        measure = self._measures.over(source, filtered=0.2, functions=("COUNT", "SUM", "NDISTINCT"))
+        measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM", "NDISTINCT"))
         columns: list[Named] = [
             (names.of(other), Aggregate("ANYTHING", (), (), other)),
             (names.of(measure, source.name), measure),
         ]
         intent = self._grouped(source, self._where(source, (0.3, 0.7), needed=False), keys, columns)
-        return self._ordered(intent, columns[1:], limit=0.5)
+        return self._ordered(intent, columns[1:], limit=0.5, ascends=0.0)
 
 
 def _own_key(source: Collection, path: Path, unique: Column) -> Field | None:
