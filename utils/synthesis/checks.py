@@ -31,6 +31,8 @@ def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str
         return "a column of nulls"
     if len(rows) > 2 and any(len(set(column)) == 1 for column in columns):
         return "a column of one value"
+    if intent.level == "groups" and not intent.summary and intent.limit is None and len(rows) == 1:
+        return "one group only"
     if intent.level == "whole" and all(cell in (None, 0) for cell in rows[0]):
         return "nothing but zeros"
     for condition, without in without_each(intent):

@@ -252,6 +252,8 @@ class Clauses(Values):
 
     def _at_place(self, field: Field, values: Sequence[str], denied: bool, at: Collection) -> Trait:
         places = [f"the {one}" if vocabulary.WITH_THE.fullmatch(one) else one for one in values]
+        if self._is_elsewhere(field.column, values):
+            places[0] = f"the {self.lexicon.column(field.column).one} of {places[0]}"
         where = f"{'outside' if denied else 'in'} {listed(places, 'or')}"
         path = field.path
         while path and self.lexicon.is_place_noun(path[-1]):
@@ -263,6 +265,12 @@ class Clauses(Values):
         owner = self.lexicon.at_end(at, path)
         said = have(f"{a(owner.one)} {where}", whose=f"whose {owner.one} is {where}", heavy=True)
         return replace(said, after=f"of {owner.many} {where}", after_one=f"of {a(owner.one)} {where}")
+
+    def _is_elsewhere(self, column: Column, values: Sequence[str]) -> bool:
+        """Whether another place of the same rows has one of these names, as a state and its capital do."""
+        said = {one.strip("'\"") for one in values}
+        others = [one for one in self.model.collections[column.collection].columns.values() if one is not column]
+        return any(self.lexicon.is_place(one) and said & set(map(str, one.values)) for one in others)
 
     def _is_value(self, phrase: Phrase, operator: str, values: Sequence[str]) -> Trait:
         head, text = phrase.name, listed(list(values), "or")

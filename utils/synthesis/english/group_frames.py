@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from utils.synthesis.english import ordering
 from utils.synthesis.english.items import columns_listed, named_before
-from utils.synthesis.english.parts import listing, names_rows, over_rows, show, taken_over_all, which
+from utils.synthesis.english.parts import as_headline, listing, names_rows, over_rows, show, taken_over_all, which
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.plan import Plan
 from utils.synthesis.english.voice import Voice
@@ -46,8 +46,10 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
                 return [f"{lead}{asked} {voice.one_of('for each', 'per')} {one}?{then}"]
             return [f"{lead}what {is_or_are} {outs} for {each}?{then}"]
         case "terse":
-            return [f"{lead}{said.bare} by {by}{sort}."]
+            return [f"{as_headline(lead)}{said.bare} by {by}{sort}."]
         case "report":
+            if plan.intent.windows:
+                return [f"{lead}for {each}, we need {outs}{sort}."]
             return [f"{lead}break down {outs} by {by}{sort}.", f"{lead}we need {outs} by {by}{sort}."]
         case "conversational":
             return [f"{lead}I'd like to see {outs} by {by}{sort}.", f"{lead}can you tell me {outs} for {each}?{then}"]

@@ -49,7 +49,7 @@ def _first_said(voice: Voice, phrase: Phrase, descending: bool) -> str:
             way = "from highest to lowest" if descending else "from lowest to highest"
             return voice.one_of(f"by {name}, {most} first", f"by {name} {way}")
         case "date" if is_period(phrase) and not descending:
-            return voice.one_of("in chronological order", f"by {name}, {most} first")
+            return "in chronological order"
         case "date":
             return f"by {name}, {most} first"
         case "text":
@@ -101,10 +101,10 @@ def ties(voice: Voice, order: Order) -> str:
     return f"{voice.one_of('ties by', 'ties broken by', 'ties in order of')} {' and then '.join(said)}"
 
 
-def direction(phrase: Phrase, descending: bool) -> str:
-    """Which of the first few comes first: "highest first"."""
-    if phrase.sort in ("text", "identifier"):
-        return "in that order"
+def direction(phrase: Phrase, descending: bool, alone: bool = True) -> str:
+    """Which of the first few comes first: "highest first"; where it is not `alone`, what is highest is said."""
+    if not alone:
+        return f"{_most(phrase, descending)} {_things(phrase) if phrase.sort == 'count' else phrase.name} first"
     word = {"count": "largest" if descending else "smallest"}.get(phrase.sort) or _most(phrase, descending)
     return f"{word} first"
 

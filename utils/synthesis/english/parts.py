@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -82,6 +83,11 @@ def over_rows(plan: Plan, voice: Voice, measures: Sequence[Phrase], apart: bool)
     if not of_all or (not plan.scope and (names_rows(plan, of_all[0]) and not of_all[0].rows)):
         return "", list(measures)
     return "", [taken_over_all(plan, one) if one.over_all else one for one in measures]
+
+
+def as_headline(front: str) -> str:
+    """Words on the rows before a line that has no verb: "for orders placed in 2022"."""
+    return re.sub(r"^(?:among|considering only|looking only at) ", "for ", front)
 
 
 def taken_over_all(plan: Plan, phrase: Phrase) -> Phrase:

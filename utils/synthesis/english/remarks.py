@@ -13,7 +13,17 @@ from utils.synthesis.words import a
 
 def remarks_on(plan: Plan, clauses: Clauses) -> list[str]:
     """The remarks on a plan's question, without a full stop."""
-    return list(dict.fromkeys((*_childless(plan, clauses), *_best_of_equal(plan, clauses), *_without_key(plan))))
+    return list(
+        dict.fromkeys(
+            (*_rowless(plan), *_childless(plan, clauses), *_best_of_equal(plan, clauses), *_without_key(plan))
+        )
+    )
+
+
+def _rowless(plan: Plan) -> Iterator[str]:
+    """That only those are listed whose rows are grouped, where groups are called by what they are of: customers."""
+    if len(plan.keys) == 1 and plan.subject.one != plan.keys[0].head and plan.top is None and not plan.traits:
+        yield f"Leave out {plan.subject.many} without any {'such ' if plan.scope else ''}{plan.noun.many}"
 
 
 def _childless(plan: Plan, clauses: Clauses) -> Iterator[str]:

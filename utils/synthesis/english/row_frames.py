@@ -82,7 +82,7 @@ def of_the_best(plan: Plan, voice: Voice, register: str) -> list[str]:
     own = columns_listed(others)
     own = own if len(others) == 1 else own.replace(" and ", ", ")
     outs = f"{own} and that {best.noun}'s {columns_listed(values, articles=False)}"
-    few = f"the {best.short if best.chosen else best.rows}"
+    few = f"the {best.rows}"
     verb, each = show(voice), f"{voice.one_of('each', 'every')} {plan.rows.one}"
     match register:
         case "imperative":
@@ -93,8 +93,7 @@ def of_the_best(plan: Plan, voice: Voice, register: str) -> list[str]:
         case "interrogative":
             return [f"for {each}, what is {few}?  {verb} {outs}{sort}."]
         case "terse":
-            return [f"{few.removeprefix('the ')} of {each}: {outs.removeprefix('the ')}{sort}." if not best.chosen
-                    else f"for {each}, {few}: {outs.removeprefix('the ')}{sort}."]  # fmt: skip
+            return [f"for {each}, {few}: {outs.removeprefix('the ')}{sort}."]
         case "report":
             return [f"for {each}, please report {few}, with {outs}{sort}."]
         case "conversational":

@@ -36,7 +36,8 @@ def _order(plan: Plan, voice: Voice, top: Top, phrase: Phrase) -> tuple[str, str
     """Which comes first, in a word where they come as they are counted; else their order as a sentence."""
     counted = plan.intent.limit is not None or (plan.order and plan.order[0][0].sort == "rank")
     if counted:
-        return "" if top.number == 1 or top.exact else ordering.direction(phrase, top.descending), ""
+        alone = sum(one.sort in ("count", "number", "price") for one in plan.columns.values()) < 2
+        return "" if top.number == 1 or top.exact else ordering.direction(phrase, top.descending, alone), ""
     return "", f"  sort {ordering.sorted_by(voice, plan.order)}." if plan.order else ""
 
 
@@ -163,6 +164,10 @@ def _ties(plan: Plan, voice: Voice, top: Top) -> list[str]:
     """How ties are broken; where they are not, a remark says so."""
     if top.ties:
         plan.remarks.append("Equal values share a place" + (", and no place is skipped" if top.ties == "dense" else ""))
+        return []
+    if top.number == 1 and top.order[1:] and not top.exact:
+        by = " and then ".join(ordering.by_name(phrase, descending) for phrase, descending in top.order[1:])
+        plan.remarks.append(f"If several tie, take the first by {by}")
         return []
     said = ordering.ties(voice, top.order[1:])
     return [said] if said else []

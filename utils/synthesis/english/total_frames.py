@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from utils.synthesis.english.items import columns_listed, without_shared_note
-from utils.synthesis.english.parts import how_many, names_rows, over_rows, taken_over_all
+from utils.synthesis.english.parts import as_headline, how_many, names_rows, over_rows, taken_over_all
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.plan import Plan
 from utils.synthesis.english.voice import Voice
@@ -56,7 +56,7 @@ def _told(outs: str, lead: str, count: int, note: str, voice: Voice, register: s
         case "interrogative":
             return [f"{lead}what {verb} {outs}{note}?"]
         case "terse":
-            return [f"{lead}{outs.removeprefix('the ')}{note}."]
+            return [f"{as_headline(lead)}{outs.removeprefix('the ')}{note}."]
         case "report":
             return [f"{lead}please report {outs}{note}.", f"{lead}we need {outs}{note}."]
         case "conversational":

@@ -93,7 +93,7 @@ class Values(Windows):
             alone = self.intent.level == "groups" and isinstance(value, Field) and self._is_only_date(value, at)
             return functions.date_part(call, self.phrase(value, at), alone)
         if call.operator == "DIFFERENCE":
-            return functions.gap(call, *(self.phrase(one, at) for one in call.arguments))
+            return functions.gap(call, *(self._date_of(one, at) for one in call.arguments))
         if call.operator == "MOVED":
             return functions.moved(call, self.phrase(call.arguments[0], at))
         if call.operator in ("IFF", "KEEP_IF", "DEFAULT_TO"):
@@ -113,6 +113,12 @@ class Values(Windows):
             return said
         names = [self._argument(one, at, values) for one in call.arguments]
         return functions.number_function(call, values, names) or self._whether(call, at)
+
+    def _date_of(self, date: Expression, at: Collection) -> Phrase:
+        """A date with whose it is, where it is not the row's own: "customer's join date"."""
+        phrase = self.phrase(date, at)
+        owner = self.lexicon.at_end(at, date.path).one if isinstance(date, Field) and date.path else ""
+        return replace(phrase, head=f"{owner}'s {phrase.head}") if owner and owner not in phrase.head else phrase
 
     def _is_only_date(self, date: Field, at: Collection) -> bool:
         """Whether rows have no other date that a month could be of: one of orders is when they were placed."""

@@ -81,7 +81,9 @@ VAGUE = _set(
     "quantity total rate score gender age phase stage reason result outcome method channel unit"
 )
 ADJECTIVE = re.compile(r"[a-z]+(?:ed|ing|ive|ful|able|ible|ous|ic|ent|ary|less|new|open|male|overdue|paid|unpaid|sent)")
-NOT_ADJECTIVES = _set("payment shipment document appointment department archive music arrival incident client event")
+NOT_ADJECTIVES = _set(
+    "closed payment shipment document appointment department archive music arrival incident client event"
+)
 
 # What rows did on a date, by the first word of the date's name; the second where they are people or firms.
 ACTS = {

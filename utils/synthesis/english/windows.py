@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.synthesis.english import functions, shapes
+from utils.synthesis.english import functions
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.speaker import Speaker
 from utils.synthesis.intent import Call, Constant, Result, Window
@@ -41,9 +41,9 @@ class Windows(Speaker):
                 return self._over_rows(window, measure, within)
             case "RELCOUNT" | "RELSIZE":
                 valued = f" with {a(measure.name)}" if window.function == "RELCOUNT" and window.value else ""
-                total = "" if valued else "total "
                 these = "these " if valued and self.chosen else ""
-                return Phrase(f"{total}number of {these}{self.group.many}{valued}{within}", sort="count")
+                in_all = "" if valued else " in all"
+                return Phrase(f"number of {these}{self.group.many}{valued}{within}{in_all}", sort="count")
         raise ValueError(f"no window: {window.function}")
 
     def _first_place(self, window: Window) -> str:
@@ -149,13 +149,12 @@ class Windows(Speaker):
             name = window.by[0][0].name
             expression = self.expressions.get(name)
             if isinstance(expression, Call) and expression.operator in _PERIODS:
-                return self.results[name].name
+                return expression.option or {"YEAR": "year"}.get(expression.operator) or self.results[name].name
         return self.group.one
 
     def _has_gaps(self) -> bool:
-        """Whether a condition leaves out periods between others, such as all months but May."""
-        calls = [one.arguments[0] for one in shapes.leaves(self.intent.where) if isinstance(one, Call)]
-        return any(isinstance(one, Call) and one.operator in ("MONTH", "QUARTER", "MONTHNAME") for one in calls)
+        """Whether conditions may leave out periods between others, as those without a row that meets them."""
+        return bool(self.intent.where)
 
 
 def _untotalled(name: str) -> str:

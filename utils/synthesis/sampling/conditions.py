@@ -77,7 +77,7 @@ class Conditions:
     # of texts
 
     def _category(self, source: Collection) -> Expression:
-        fields = [one for one in self._columns.fields(source, "category", depth=2) if one.column.distinct > 1]
+        fields = [one for one in self._columns.fields(source, "category") if one.column.distinct > 1]
         fields += [
             one for one in self._columns.fields(source, "name", depth=2) if one.path and 1 < one.column.distinct <= 60
         ]
@@ -93,7 +93,8 @@ class Conditions:
         return Call("IN", (field, *(constant_of(field.column, value) for value in chosen)))
 
     def _not(self, source: Collection) -> Expression:
-        fields = [one for one in self._columns.fields(source, "category") if one.column.distinct > 2 and is_sure(one)]
+        fields = self._columns.fields(source, "category", depth=0)
+        fields = [one for one in fields if one.column.distinct > 2 and is_sure(one)]
         field = self._columns.nearest(fields)
         return Call("NE", (field, self.value_of(field.column)))
 

@@ -94,7 +94,7 @@ class GroupFamilies(Pieces):
         source = self._source(rows=20)
         names = Names(self._columns)
         inner = self._lots.chance(0.55)
-        keys = self._keys(source, names, 2 if inner else 1)
+        keys = self._keys(source, names, 2 if inner else 1, ranked=True)
         measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM", "SUM"))
         name = names.of(measure, source.name)
         per = (keys[0][0],) if inner else ()
@@ -123,10 +123,8 @@ class GroupFamilies(Pieces):
         for edge, word in reversed(list(zip(edges, classes, strict=False))):
             label = Call("IFF", (Call("GE", (Field((), column), Constant(edge))), Constant(word, "text"), label))
         keys: list[Named] = [(names.free("level"), label)]
-        intent = self._grouped(
-            source, self._where(source, (0.5, 0.5), needed=False), keys, self._measured(source, names, 2)
-        )
-        return self._ordered(intent, [], limit=0.0)
+        measured = self._measured(source, names, self._lots.one([1, 2]))
+        return self._grouped(source, self._where(source, (0.5, 0.5), needed=False), keys, measured)
 
     def change(self) -> Intent:
         """Periods with a measure, and its change against the period before."""

@@ -65,7 +65,7 @@ class Measures:
         rates = [one for one in rows.of_role("measure") if one.unit == "share"]
         if amount.column.unit == "money" and rates and self._lots.chance(0.25):
             rate = Field((), self._lots.one(rates))
-            return Call("MUL", (amount, Call("SUB", (Constant(1), rate))))
+            return Call("MUL", (amount, Call("ADD" if "tax" in rate.column.name else "SUB", (Constant(1), rate))))
         return amount
 
     def _number(self, rows: Collection) -> Expression:

@@ -80,9 +80,9 @@ class Pieces:
     def _measured(self, source: Collection, names: Names, count: int) -> list[Named]:
         drawn = [self._measures.over(source, filtered=0.0) for _ in range(count)]
         columns: list[Named] = []
-        for one in dict.fromkeys(drawn):
+        for one in sorted(dict.fromkeys(drawn), key=lambda one: one.function != "COUNT"):
             name = names.of(one, source.name)
-            rounds = one.function in ("AVG", "STD", "VAR") and self._lots.chance(0.5)
+            rounds = count == 1 and one.function in ("AVG", "STD", "VAR") and self._lots.chance(0.5)
             columns.append((name, Call("ROUND", (one, Constant(2))) if rounds else one))
         return columns
 
@@ -94,8 +94,12 @@ class Pieces:
         without: Field | None = None,
         periods: float = 0.3,
         fewest: int = _FEW,
+        ranked: bool = False,
     ) -> list[Named]:
-        """Columns of at least `fewest` values to group by: categories, what the rows refer to, periods."""
+        """Columns of at least `fewest` values to group by: categories, what the rows refer to, periods.
+
+        Of groups that are `ranked` ties are broken by the key, so that it is no name of a day or month.
+        """
         keys: list[Named] = []
         taken = {without.column} if without else set()
         for _ in range(8 * count):
@@ -103,6 +107,8 @@ class Pieces:
                 return keys
             expression = self._key(source, periods, fewest)
             column = next(one.column for one in fields_of(expression))
+            if ranked and isinstance(expression, Call) and expression.operator in _NAMES_OF_DAYS:
+                continue
             if column in taken or any(is_date(expression) and is_date(other) for _name, other in keys):
                 continue
             taken.add(column)
@@ -162,7 +168,8 @@ class Pieces:
             name = self._lots.one(by)[0]
             descending = name not in ties and not self._lots.chance(ascends)
             order = ((name, descending), *((one, False) for one in ties if one != name))
-            return replace(intent, order=order, limit=self._lots.weighted(_LIMITS))
+            limits = {number: weight for number, weight in _LIMITS.items() if number > 1 or name not in ties}
+            return replace(intent, order=order, limit=self._lots.weighted(limits))
         if not (always or self._lots.chance(0.6)):
             return intent
         if by and self._lots.chance(0.6):

@@ -41,7 +41,7 @@ class RowFamilies(Pieces):
         """Rows with some of their columns."""
         source = self._source(rows=5)
         names = Names(self._columns)
-        where = self._where(source, (0.15, 0.55, 0.3))
+        where = self._where(source, (0.15, 0.7, 0.15))
         shown = self._identified(source, names)
         used = {expression.column for _name, expression in shown if isinstance(expression, Field)}
         others = [
@@ -60,7 +60,9 @@ class RowFamilies(Pieces):
         source = self._source("name", rows=5)
         names = Names(self._columns)
         shown = self._identified(source, names)
-        column = Field((), self._lots.one([c for c in source.of_role("name") if c.kind == "text"]))
+        texts = [one for one in source.of_role("name", "category") if one.kind == "text"]
+        others = [one for one in texts if one is not source.label]
+        column = Field((), self._lots.one(others if others and self._lots.chance(0.7) else texts))
         made = self._text_of(source, column)
         shown.append((names.free(_TEXT_NAMES.get(made.operator, "made_text")), made))
         intent = self._rows(source, self._where(source, (0.1, 0.7, 0.2)), shown)
@@ -72,6 +74,8 @@ class RowFamilies(Pieces):
         words = [value for value in values if " " in value]
         if len(words) < max(3, len(values) / 2):
             words = []
+        if (kind == "UPPER" and all(map(str.isupper, values))) or (kind == "LOWER" and all(map(str.islower, values))):
+            raise NothingFitsError
         match kind:
             case "SLICE":
                 return Call(kind, (column, Constant(0), Constant(self._lots.one([1, 3, 4]))))
@@ -111,12 +115,13 @@ class RowFamilies(Pieces):
         dates = self._columns.fields(source, "date")
         pairs = [(a, b) for a in dates for b in dates if a.column is not b.column and not (a.path and b.path)]
         pairs = [(a, b) for a, b in pairs if str(a.column.low) <= str(b.column.low) and is_sure(a) and is_sure(b)]
+        pairs = [(a, b) for a, b in pairs if str(a.column.high) <= str(b.column.high)]
         first, second = self._lots.one(pairs)
         days = Call("DIFFERENCE", (first, second), "days")
         names = Names(self._columns)
         where = self._where(source, (0.2, 0.6, 0.2))
         if self._lots.chance(0.5):
-            keys = self._keys(source, names, 1)
+            keys = self._keys(source, names, 1, periods=0.0)
             function = self._lots.one(["AVG", "AVG", "MAX", "MEDIAN"])
             measure: Expression = Aggregate(function, (), (), days)
             if function == "AVG":

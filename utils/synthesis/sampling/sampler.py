@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from utils.synthesis.intent import Aggregate, Best, Call, Exists, Expression, Field, Intent, walk
-from utils.synthesis.model import Model
+from utils.synthesis.model import Column, Model
 from utils.synthesis.sampling.columns import Columns
 from utils.synthesis.sampling.conditions import Conditions
 from utils.synthesis.sampling.group_families import GroupFamilies
@@ -19,8 +19,8 @@ from utils.synthesis.sampling.value_families import ValueFamilies
 
 FAMILIES: Mapping[str, float] = {
     "list": 15, "per_parent": 16, "groups": 20, "whole": 10, "share": 5, "rank": 6, "change": 5, "running": 3,
-    "above_average": 5, "best": 4, "presence": 6, "two_level": 5, "bucket": 3, "text": 2, "gap": 2, "compare": 5,
-    "computed": 1.5, "filled": 1.5, "dated": 1.5, "parts": 1, "out_of": 1, "attribute": 4,
+    "above_average": 5, "best": 4, "presence": 6, "two_level": 5, "bucket": 3, "text": 1.5, "gap": 2, "compare": 5,
+    "computed": 1, "filled": 1.5, "dated": 1.5, "parts": 1, "out_of": 1, "attribute": 4,
 }  # fmt: skip
 
 
@@ -87,6 +87,9 @@ def _asks_what_it_says(intent: Intent) -> bool:
     measured = (node.where for node in walk(intent.columns) if isinstance(node, Aggregate))
     conditions = [condition for where in (intent.where, *measured) for condition in where]
     keys = {node.column for node in walk(intent.keys) if isinstance(node, Field)}
+    shown = _measured(intent) | _decides(intent)
+    if shown & (keys | {node.column for node in walk(tuple(conditions)) if isinstance(node, Field)}):
+        return True
     by_year = any(isinstance(node, Call) and node.operator == "YEAR" for node in walk(intent.keys))
     return any(
         node.column in keys
@@ -95,6 +98,20 @@ def _asks_what_it_says(intent: Intent) -> bool:
         for node in walk(condition)
         if isinstance(node, Field)
     )
+
+
+def _measured(intent: Intent) -> set[Column]:
+    """The columns that are averaged, added up or told apart."""
+    values = [
+        node.value for node in walk(intent.columns) if isinstance(node, Aggregate) and node.function != "ANYTHING"
+    ]
+    return {node.column for node in walk(tuple(values)) if isinstance(node, Field)}
+
+
+def _decides(intent: Intent) -> set[Column]:
+    """The number that decides which rows come first."""
+    first = dict(intent.columns).get(intent.order[0][0]) if intent.order and intent.limit else None
+    return {first.column} if isinstance(first, Field) and first.column.role in ("amount", "measure") else set()
 
 
 def _is_year(condition: Expression) -> bool:

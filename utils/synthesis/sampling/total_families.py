@@ -48,7 +48,7 @@ class TotalFamilies(Pieces):
             intent = self._rows(source, self._where(source, (0.6, 0.4), False, False), [(name, measure)])
         else:
             source = self._source(rows=20)
-            keys = self._keys(source, names, 1, periods=0.5, fewest=_FEW)
+            keys = self._keys(source, names, 1, periods=0.0, fewest=_FEW)
             measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
             name = names.of(measure, source.name)
             intent = self._grouped(source, self._where(source, (0.5, 0.5), needed=False), keys, [(name, measure)])
@@ -66,7 +66,7 @@ class TotalFamilies(Pieces):
             name = names.of(number)
             intent = self._rows(
                 source,
-                self._where(source, (0.5, 0.5), needed=False),
+                (),
                 [*self._identified(source, names), (name, number)],
             )
         else:

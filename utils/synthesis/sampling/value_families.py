@@ -23,7 +23,7 @@ from utils.synthesis.sampling.measures import Names
 from utils.synthesis.sampling.pieces import Pieces
 
 _OF_PAIRS = {"ABS": 4.0, "LARGEST": 1.0, "SMALLEST": 1.0, "SIGN": 0.5, "POWER": 0.3, "SQRT": 0.3}
-_OF_ONE = {"FLOOR": 1.0, "CEIL": 1.0, "INTEGER": 1.0, "ABS": 2.0, "SIGN": 1.0}
+_OF_ONE = {"FLOOR": 1.0, "CEIL": 1.0, "INTEGER": 1.0, "ABS": 2.0, "SIGN": 0.3}
 _NAMES = {
     "ABS": "distance", "LARGEST": "larger", "SMALLEST": "smaller", "SIGN": "direction", "POWER": "squared",
     "SQRT": "root", "FLOOR": "whole_number", "CEIL": "whole_number", "INTEGER": "whole_number",
@@ -43,7 +43,7 @@ class ValueFamilies(Pieces):
     def computed(self) -> Intent:
         """Rows with a number worked out of one or two of theirs."""
         source = self._source("measure", rows=5) if self._lots.chance(0.5) else self._source("amount", rows=5)
-        pairs = comparable(source)
+        pairs = [pair for pair in comparable(source) if pair[0].unit != "share"]
         if pairs and self._lots.chance(0.75):
             columns = list(self._lots.one(pairs))
             operator = self._lots.weighted(_OF_PAIRS)
@@ -123,7 +123,7 @@ class ValueFamilies(Pieces):
         names = Names(self._columns)
         window: Window
         if self._lots.chance(0.5):
-            keys = self._keys(source, names, 1)
+            keys = self._keys(source, names, 1, ranked=True)
             measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
             name = names.of(measure, source.name)
             intent = self._grouped(source, self._where(source, (0.5, 0.5), needed=False), keys, [(name, measure)])
@@ -195,7 +195,7 @@ def _suits(operator: str, column: Column) -> bool:
     below_zero = isinstance(column.low, int | float) and column.low < 0
     if operator in _SIGNED:
         return below_zero
-    return not column.whole
+    return not column.whole and column.unit != "share"
 
 
 def _fills(made: Expression) -> bool:
