@@ -18,6 +18,7 @@ from utils.core.records import Question
 from utils.databases.catalog import built_in_entries
 from utils.databases.data_rules import DataRules
 from utils.databases.profile import DatabaseProfile
+from utils.programs.clock import pin_clock
 from utils.proof.answers import Query
 from utils.proof.desk import Desk
 from utils.proof.fuzzing.filling import stored_columns
@@ -132,6 +133,23 @@ def test_two_instances_differ_and_one_is_always_the_same() -> None:
     assert builder.build(0) == InstanceBuilder(profile, facts_of(VISITS, profile), "seed").build(0)
     assert builder.build(0).tables != builder.build(1).tables
     assert builder.build(0).tables != InstanceBuilder(profile, facts_of(VISITS, profile), "other").build(0).tables
+
+
+def test_what_a_builder_made_before_makes_no_difference() -> None:
+    profile = town()
+    facts = facts_of(VISITS, profile) | facts_of(ALTERNATIVES, profile)
+    facts |= facts_of("SELECT id FROM person WHERE born > date('now', '-1 month')", profile)
+
+    def builder() -> InstanceBuilder:
+        clocks = ("2024-03-31 09:05:07", "2022-10-16 12:00:00")
+        return InstanceBuilder(profile, facts, "seed", clocks, lambda sql, now: pin_clock(sql, "sqlite", now))
+
+    asked = [(0, None, 1), (1, None, 1), (2, "2021-02-28 23:59:58", 1), (2, None, 3), (2, None, 1), (14, None, 1)]
+    used = builder()
+    made = [used.build(*one) for one in asked]
+    assert repr(made) == repr([builder().build(*one) for one in asked])  # 1 and 1.0 are not the same here
+    assert repr(made) == repr([used.build(*one) for one in asked])
+    assert len(set(map(repr, made))) == len(asked)
 
 
 def test_instances_are_the_same_in_every_process() -> None:

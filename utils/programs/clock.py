@@ -35,13 +35,19 @@ def pin_clock(sql: str, dialect: Dialect, now: str | None) -> str:
     if now is None or not _MAY_READ_CLOCK.search(sql):
         return sql
     try:
-        tokens = SqlDialect.get_or_raise(dialect).tokenize(sql)
+        tokens = _tokens(sql, dialect)
     except TokenError:
         return sql  # running it will tell what is wrong with it
     replacements = _sqlite_replacements(tokens, now) if dialect == "sqlite" else _duckdb_replacements(tokens, now)
     for start, end, text in reversed(replacements):
         sql = sql[:start] + text + sql[end + 1 :]
     return sql
+
+
+@lru_cache(maxsize=50)
+def _tokens(sql: str, dialect: Dialect) -> list[Token]:
+    """The tokens of a query, which is mostly pinned to several moments in turn."""
+    return SqlDialect.get_or_raise(dialect).tokenize(sql)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from sqlglot.tokens import TokenType
 
 from utils.databases.connect import DUCKDB_SETTINGS, Dialect, connect_server, dialect_of
 from utils.databases.execute import run_query
+from utils.databases.inserting import insert_rows
 from utils.databases.names import quoted
 from utils.databases.profile import DatabaseProfile, Table
 from utils.databases.reflection import DeclaredView
@@ -51,34 +52,37 @@ class _SqliteHost:
     def __init__(self, profile: DatabaseProfile) -> None:
         self._profile = profile
         self._connection: sqlite3.Connection | None = None
-        self._inserts: dict[str, str] = {}
+        self._made: set[str] = set()
 
     def load(self, tables: Mapping[str, Rows]) -> None:
-        self.close()
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection = connection
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA temp_store = MEMORY")
+        if self._connection is None or self._made != set(tables):
+            self._connection = self._opened(tables)
+        connection, self._connection = self._connection, None  # kept only if all goes well
+        connection.execute("PRAGMA query_only = OFF")
         connection.execute("BEGIN")
         for name, rows in tables.items():
             table = self._profile.tables[name]
-            connection.execute(table.statement)
-            connection.executemany(self._insert(table), rows)
+            connection.execute(f"DELETE FROM {quoted(table.name)}")
+            columns = ", ".join(map(quoted, stored_columns(table)))
+            # what a CHECK refuses is left out
+            insert_rows(connection, f"INSERT OR IGNORE INTO {quoted(table.name)} ({columns})", rows)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA query_only = ON")
+        self._connection = connection
+
+    def _opened(self, names: Collection[str]) -> sqlite3.Connection:
+        """A database of these tables and of all views; one that was open before is closed."""
+        self.close()
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        for name in names:
+            connection.execute(self._profile.tables[name].statement)
         for view in self._profile.views:
             connection.execute(view.statement)
-        connection.execute("COMMIT")
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        connection.execute("PRAGMA query_only = ON")
-
-    def _insert(self, table: Table) -> str:
-        if table.name not in self._inserts:
-            columns = stored_columns(table)
-            # what a CHECK refuses is left out
-            self._inserts[table.name] = (
-                f"INSERT OR IGNORE INTO {quoted(table.name)} ({', '.join(map(quoted, columns))}) "
-                f"VALUES ({', '.join('?' * len(columns))})"
-            )
-        return self._inserts[table.name]
+        self._made = set(names)
+        return connection
 
     def run(self, sql: str, limit_s: float) -> list[Row]:
         return canonical_rows(run_query(self._connection, "sqlite", sql, limit_s).rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from random import Random
 
 from utils.databases.profile import Column, Value
@@ -27,14 +27,18 @@ def filler(column: Column) -> Value:
     return None if column.nullable else _PLAIN.get(column.kind, "x")
 
 
-def fresh(column: Column, own: Sequence[Value], number: int) -> Value:
-    """A value like a column's own, but another one for every number."""
+def texts_in(values: Iterable[Value]) -> list[str]:
+    """The texts among values that are not empty."""
+    return [value for value in values if isinstance(value, str) and value]
+
+
+def fresh(column: Column, texts: Sequence[str], number: int) -> Value:
+    """A value like a column's own, of which `texts` are the texts, but another one for every number."""
     if column.kind in ("integer", "real", "boolean"):
         return 100_000 + number
     if column.kind in ("date", "timestamp"):
         day = datetime.datetime(1990, 1, 1) + datetime.timedelta(days=number)
         return day.isoformat(" ") if column.kind == "timestamp" else day.date().isoformat()
-    texts = [value for value in own if isinstance(value, str) and value]
     return f"{texts[number % len(texts)]}{number}" if texts else f"K{number:04}"
 
 

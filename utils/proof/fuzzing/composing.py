@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from utils.databases.profile import Value
 
@@ -24,6 +24,14 @@ class ConditionSet:
 
     branch: str
     conditions: tuple[str, ...]
+
+
+class _Cells(NamedTuple):
+    """Cells of some columns, the raw row that they are from, and whether a constant of the query is near."""
+
+    values: Row
+    row: int
+    is_near: bool
 
 
 @dataclass
@@ -62,9 +70,11 @@ class Composer:
         self._raw = raw
         self._rng = rng
         self._sets = sets
+        self._truth = truth
         places = {name.lower(): index for index, name in enumerate(names)}
-        near_at = {places[name.lower()]: values for name, values in near.items()}
-        self._parts = [_parts(one, places, raw, near_at, truth) for one in sets]
+        self._near = {places[name.lower()]: values for name, values in near.items()}
+        self._different: dict[tuple[int, ...], list[_Cells]] = {}
+        self._parts = [[self._part(*group) for group in _groups(one.conditions, places)] for one in sets]
 
     def row(self, number: int, hits: float, near: float) -> Row:
         """A row for the set whose turn it is: one that meets it, with chance `hits`, or misses one part of it."""
@@ -81,17 +91,39 @@ class Composer:
                 cells[place] = cell
         return tuple(cells)
 
+    def _part(self, columns: tuple[int, ...], conditions: Sequence[str]) -> _Part:
+        part = _Part(columns)
+        truth = [self._truth[one] for one in conditions]
+        for cells in self._different_cells(columns):
+            failures = sum(not met[cells.row] for met in truth)
+            if failures == 0:
+                part.meeting.append(cells.values)
+                if cells.is_near:
+                    part.meeting_near.append(cells.values)
+            elif failures == 1 or len(columns) == 1:
+                part.missing.append(cells.values)
+                if cells.is_near:
+                    part.missing_near.append(cells.values)
+        return part
 
-def _parts(
-    conditions: ConditionSet,
-    places: Mapping[str, int],
-    raw: Sequence[Row],
-    near: Mapping[int, set[Value]],
-    truth: Mapping[str, Sequence[Any]],
-) -> list[_Part]:
-    """The set's conditions grouped by the columns they bind; those that share a column stand together."""
+    def _different_cells(self, columns: tuple[int, ...]) -> list[_Cells]:
+        """The different cells of some columns, each with the first raw row that holds them."""
+        if columns not in self._different:
+            first: dict[Row, int] = {}
+            for index, cells in enumerate(zip(*([row[place] for row in self._raw] for place in columns), strict=True)):
+                first.setdefault(cells, index)
+            near: list[set[Value]] = [self._near.get(place, set()) for place in columns]
+            self._different[columns] = [
+                _Cells(cells, index, any(cell in values for cell, values in zip(cells, near, strict=True)))
+                for cells, index in first.items()
+            ]
+        return self._different[columns]
+
+
+def _groups(conditions: Sequence[str], places: Mapping[str, int]) -> list[tuple[tuple[int, ...], list[str]]]:
+    """Conditions grouped by the columns they bind; those that share a column stand together."""
     groups: list[tuple[set[int], list[str]]] = []
-    for condition in conditions.conditions:
+    for condition in conditions:
         columns = {places[name] for name in _QUOTED.findall(condition) if name in places}
         together = [condition]
         for other in [group for group in groups if group[0] & columns]:
@@ -99,31 +131,4 @@ def _parts(
             columns |= other[0]
             together += other[1]
         groups.append((columns, together))
-    return [_part(tuple(sorted(columns)), together, raw, near, truth) for columns, together in groups if columns]
-
-
-def _part(
-    columns: tuple[int, ...],
-    conditions: Sequence[str],
-    raw: Sequence[Row],
-    near: Mapping[int, set[Value]],
-    truth: Mapping[str, Sequence[Any]],
-) -> _Part:
-    part = _Part(columns)
-    seen: set[Row] = set()
-    for index, row in enumerate(raw):
-        cells = tuple(row[place] for place in columns)
-        if cells in seen:
-            continue
-        seen.add(cells)
-        failures = sum(not truth[one][index] for one in conditions)
-        is_near = any(cell in near.get(place, ()) for place, cell in zip(columns, cells, strict=True))
-        if failures == 0:
-            part.meeting.append(cells)
-            if is_near:
-                part.meeting_near.append(cells)
-        elif failures == 1 or len(columns) == 1:
-            part.missing.append(cells)
-            if is_near:
-                part.missing_near.append(cells)
-    return part
+    return [(tuple(sorted(columns)), together) for columns, together in groups if columns]

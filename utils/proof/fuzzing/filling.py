@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from random import Random
 
 from utils.databases.profile import Column, Link, Table, Value
-from utils.proof.fuzzing.cells import adds_up, filler, fresh, in_form, moved, recased
+from utils.proof.fuzzing.cells import adds_up, filler, fresh, in_form, moved, recased, texts_in
 from utils.proof.fuzzing.composing import Composer, ConditionSet
 from utils.proof.fuzzing.flavours import Flavour
 from utils.proof.fuzzing.references import ANY_BRANCH, ReferenceMaker, together
@@ -59,8 +59,9 @@ class Filler:
             self._agree_within_groups(links[0], [one for one in free if one.name not in bound | keyed], columns)
         self._complete_keys(table, linked, columns)
         order = stored_columns(table)
-        rows, kept = self._unique_rows(table, list(zip(*(columns[one] for one in order), strict=True)), order)
-        self.rows[name] = rows
+        kept = self._unique_rows(table, columns, len(labels))
+        rows = list(zip(*(columns[one] for one in order), strict=True))
+        self.rows[name] = [rows[index] for index in kept]
         self._labels[name] = [labels[index] for index in kept]
 
     def _row_count(self, links: Sequence[Link]) -> int:
@@ -84,17 +85,18 @@ class Filler:
             return values, [ANY_BRANCH] * count
         names = [column.name for column in free]
         raw = list(zip(*(values[name] for name in names), strict=True))
-        atoms = list(dict.fromkeys(one for conditions in sets for one in conditions.conditions))
-        truth = dict(zip(atoms, self._wishes.scratch.truth(names, raw, atoms), strict=True))
+        conditions = list(dict.fromkeys(one for chosen in sets for one in chosen.conditions))
+        truth = self._wishes.scratch.truth(values, conditions)
         composer = Composer(names, raw, near, sets, truth, self._rng)
         rows = [composer.row(number, style.hits, style.near) for number in range(count)]
-        truth = dict(zip(atoms, self._wishes.scratch.truth(names, rows, atoms), strict=True))
+        composed = dict(zip(names, zip(*rows, strict=True), strict=True))
+        truth = self._wishes.scratch.truth(composed, conditions)
         labels = []
         for number in range(count):
             chosen = sets[number % len(sets)]
             labels.append(chosen.branch if all(truth[one][number] for one in chosen.conditions) else "")
         order = self._rng.sample(range(count), count)
-        columns = {name: [rows[index][place] for index in order] for place, name in enumerate(names)}
+        columns = {name: [cells[index] for index in order] for name, cells in composed.items()}
         return columns, [labels[index] for index in order]
 
     def _free_values(
@@ -120,7 +122,7 @@ class Filler:
         self,
         table: Table,
         column: Column,
-        near: list[Value],
+        near: Sequence[Value],
         bound: bool,
         sampled: Sequence[tuple[Value, ...]],
         count: int,
@@ -175,7 +177,8 @@ class Filler:
         limits = [limit for limit in self._wishes.facts.limits if len(own) <= limit + 1 <= 30]
         if column.kind != "text" or not own or not limits or self._rng.random() > 0.5:
             return own
-        return [*own, *(fresh(column, own, number) for number in range(1, max(limits) + 3 - len(own)))]
+        texts = texts_in(own)
+        return [*own, *(fresh(column, texts, number) for number in range(1, max(limits) + 3 - len(own)))]
 
     def _with_outliers(self, cells: list[Value]) -> list[Value]:
         """A number in a hundred many times as large."""
@@ -268,11 +271,11 @@ class Filler:
             return rng.choices(pool, k=count) if pool else [filler(column)] * count
         own = rng.sample(column.values, len(column.values))
         distinct = list(dict.fromkeys([*near, *own]))[:count]
-        known = set(distinct)
+        known, texts = set(distinct), texts_in(own)
         number = 0
         while len(distinct) < count:
             number += 1
-            value = fresh(column, own, number)
+            value = fresh(column, texts, number)
             if value not in known:
                 known.add(value)
                 distinct.append(value)
@@ -318,25 +321,25 @@ class Filler:
                     cells[row] = next((value for value in others if (*group, value) not in taken), cells[row])
                 taken.add((*group, cells[row]))
 
-    def _unique_rows(self, table: Table, rows: list[tuple[Value, ...]], order: Sequence[str]) -> tuple[Rows, list[int]]:
-        """Rows without those that repeat a key, in random order, and which they were."""
-        kept = list(range(len(rows)))
+    def _unique_rows(self, table: Table, columns: Columns, count: int) -> list[int]:
+        """Which rows are left without those that repeat a key, in random order."""
+        kept = list(range(count))
+        stored = set(stored_columns(table))
         for key in table.unique:
-            places = [order.index(name) for name in key if name in order]
-            if len(places) != len(key):
+            if not stored.issuperset(key):
                 continue
+            keys = list(zip(*(columns[name] for name in key), strict=True))
+            may_be_null = table.column(key[0]).nullable
             seen: set[tuple[Value, ...]] = set()
             still = []
             for index in kept:
-                cells = tuple(rows[index][place] for place in places)
-                if None in cells and not table.column(key[0]).nullable:
-                    continue
-                if None in cells or cells not in seen:
+                cells = keys[index]
+                if may_be_null if None in cells else cells not in seen:
                     seen.add(cells)
                     still.append(index)
             kept = still
         self._rng.shuffle(kept)
-        return [rows[index] for index in kept], kept
+        return kept
 
 
 def stored_columns(table: Table) -> list[str]:

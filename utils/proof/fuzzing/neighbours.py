@@ -27,9 +27,10 @@ def near_values(
     column's own, from which partial constants (a year, a length, a substring) are completed.
     """
     found: list[Value] = []
-    below_zero_is_new = all(isinstance(value, str) or value is None or value >= 0 for value in values)
+    numeric = kind in ("integer", "real")
+    below_zero_is_new = numeric and all(isinstance(value, str) or value is None or value >= 0 for value in values)
     for constant in constants:
-        if kind in ("integer", "real"):
+        if numeric:
             near = _near_number(constant, kind == "real")
             found += [one for one in near if one == constant or one >= 0 or not below_zero_is_new]
         elif kind in ("date", "timestamp"):
@@ -63,7 +64,6 @@ def _near_number(constant: Constant, real: bool) -> list[int | float]:
 
 
 def _near_date(constant: Constant, kind: Kind, values: Sequence[Value]) -> list[Value]:
-    years = _years(values)
     if isinstance(constant, str):
         moment = parsed_moment(constant)
         if moment is not None:
@@ -75,13 +75,13 @@ def _near_date(constant: Constant, kind: Kind, values: Sequence[Value]) -> list[
         if len(constant) == 2 and constant.isdigit():
             return _near_date(int(constant), kind, values)
         if found := _MONTH_DAY.match(constant):
-            days = [_date(year, int(found[1]), int(found[2])) for year in years]
+            days = [_date(year, int(found[1]), int(found[2])) for year in _years(values)]
             return [text for day in days if day for text in _around(day, kind)]
         return []
     if 1900 <= constant <= 2199:
         return _edges_of_year(int(constant), kind)
     if 1 <= constant <= 12 and constant == int(constant):
-        return [text for year in years[:2] for text in _edges_of_month(year, int(constant), kind)]
+        return [text for year in _years(values)[:2] for text in _edges_of_month(year, int(constant), kind)]
     return []
 
 
@@ -183,10 +183,11 @@ def in_shape(texts: Sequence[Value], values: Sequence[Value]) -> list[Value]:
     Such a column holds dates or codes in a form of its own, as 20230405 09:30:00: a text in another form is
     broken, and what a program makes of it says nothing.
     """
-    shapes = {_shape(value) for value in values if isinstance(value, str)}
-    if len(shapes) != 1 or next(iter(shapes)).count("0") < _DIGITS_OF_A_CODE:
+    own = [value for value in values if isinstance(value, str)]
+    shape = _shape(own[0]) if own else ""
+    if shape.count("0") < _DIGITS_OF_A_CODE or any(_shape(one) != shape for one in own):
         return list(texts)
-    return [text for text in texts if isinstance(text, str) and _shape(text) in shapes]
+    return [text for text in texts if isinstance(text, str) and _shape(text) == shape]
 
 
 def _shape(text: str) -> str:

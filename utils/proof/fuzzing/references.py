@@ -50,7 +50,7 @@ class ReferenceMaker:
         by_fixed: dict[tuple[Value, ...], list[int]] = defaultdict(list)
         for index, key in enumerate(keys if fixed else ()):
             by_fixed[tuple(key[place] for place in fixed)].append(index)
-        found: dict[str, list[Value]] = {name: [] for name in link.columns if name not in columns}
+        chosen: list[tuple[Value, ...]] = []
         found_labels = []
         for row, pick in enumerate(self._spread(link, keys, parent_labels, labels)):
             if fixed:  # another link has chosen a part of this key already: keep to it where possible
@@ -62,10 +62,9 @@ class ReferenceMaker:
             elif _ODD_KEYS <= draw < 2 * _ODD_KEYS and link.unmatched_keys.allowed:
                 key = tuple(fresh(table.column(name), [], 900 + row % 7) for name in link.columns)
             found_labels.append(parent_labels[pick] if key is keys[pick] else "")
-            for name, cell in zip(link.columns, key, strict=True):
-                if name in found:
-                    found[name].append(cell)
-        return found, found_labels
+            chosen.append(key)
+        open_places = [(place, name) for place, name in enumerate(link.columns) if name not in columns]
+        return {name: [key[place] for key in chosen] for place, name in open_places}, found_labels
 
     def _spread(
         self, link: Link, keys: Sequence[Any], parent_labels: Sequence[str], labels: Sequence[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot.errors import SqlglotError
 
 from utils.databases.connect import Dialect
+from utils.databases.inserting import insert_rows
 from utils.databases.profile import Value, plain_value
 from utils.proof.fuzzing.facts import Constant
 
@@ -28,6 +29,7 @@ class Scratch:
         self._dialect = dialect
         self._connection: Any = sqlite3.connect(":memory:") if dialect == "sqlite" else duckdb.connect(":memory:")
         self._values: dict[str, Constant | None] = {}
+        self._tables: dict[tuple[str, ...], str] = {}  # by their columns
 
     def value(self, expression: str) -> Constant | None:
         """What constant SQL gives; None when it cannot be evaluated."""
@@ -39,34 +41,39 @@ class Scratch:
             self._values[expression] = plain_value(found)
         return self._values[expression]
 
-    def truth(
-        self, names: Sequence[str], rows: Sequence[tuple[Value, ...]], conditions: Sequence[str]
-    ) -> list[list[Any]]:
-        """For each condition a list: does row i meet it. What cannot be evaluated counts as met."""
-        self._load(names, rows)
-        together = self._evaluated(conditions)
+    def truth(self, columns: Mapping[str, Sequence[Value]], conditions: Sequence[str]) -> dict[str, Sequence[Any]]:
+        """For each condition: does row i of the columns meet it. What cannot be evaluated counts as met."""
+        text = " ".join(conditions).lower()
+        names = [name for name in columns if name.lower() in text] or list(columns)[:1]  # others are not looked at
+        rows = list(zip(*(columns[name] for name in names), strict=True))
+        table = self._load(tuple(name.lower() for name in names), rows)
+        together = self._evaluated(conditions, table)
         if together is not None:
-            return [list(column) for column in zip(*together, strict=True)] if together else [[] for _ in conditions]
-        answers = []
+            return dict(zip(conditions, zip(*together, strict=True), strict=True))
+        answers: dict[str, Sequence[Any]] = {}
         for condition in conditions:
-            found = self._evaluated([condition])
-            answers.append([row[0] for row in found] if found is not None else [True] * len(rows))
+            found = self._evaluated([condition], table)
+            answers[condition] = [row[0] for row in found] if found is not None else [True] * len(rows)
         return answers
 
-    def _load(self, names: Sequence[str], rows: Sequence[tuple[Value, ...]]) -> None:
-        lowered = [name.lower() for name in names]
+    def _load(self, names: tuple[str, ...], rows: Sequence[tuple[Value, ...]]) -> str:
+        """The name of a table of these rows alone."""
         if self._dialect != "sqlite":
-            self._connection.register("raw", pd.DataFrame(list(rows), columns=lowered))
-            return
-        columns = ", ".join(f'"{name}"' for name in lowered)
-        self._connection.execute("DROP TABLE IF EXISTS raw")
-        self._connection.execute(f"CREATE TABLE raw ({columns})")
-        self._connection.executemany(f"INSERT INTO raw VALUES ({', '.join('?' * len(names))})", rows)
+            self._connection.register("raw", pd.DataFrame(list(rows), columns=list(names)))
+            return "raw"
+        if names not in self._tables:
+            self._tables[names] = f"raw_{len(self._tables)}"
+            columns = ", ".join(f'"{name}"' for name in names)
+            self._connection.execute(f"CREATE TABLE {self._tables[names]} ({columns})")
+        table = self._tables[names]
+        self._connection.execute(f"DELETE FROM {table}")
+        insert_rows(self._connection, f"INSERT INTO {table}", rows)
+        return table
 
-    def _evaluated(self, conditions: Sequence[str]) -> list[tuple[Any, ...]] | None:
+    def _evaluated(self, conditions: Sequence[str], table: str) -> list[tuple[Any, ...]] | None:
         listed = ", ".join(f"({condition})" for condition in conditions)
         try:
-            return self._connection.execute(self._translated(f"SELECT {listed} FROM raw")).fetchall()
+            return self._connection.execute(self._translated(f"SELECT {listed} FROM {table} AS raw")).fetchall()
         except _ERRORS:
             return None
 

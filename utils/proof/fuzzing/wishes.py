@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from utils.databases.profile import Column, DatabaseProfile, Link, Table, Value
@@ -39,10 +39,17 @@ class Wishes:
         self.counts = sorted(
             {int(one) for one in facts.counts if not isinstance(one, str) and 1 < one <= _MOST_COUNTED}
         )
+        self._near: dict[tuple[str, str, str | None], list[Value]] = {}
         self.most_rows = max((limit for limit in facts.limits if limit <= _MOST_LIMIT), default=0)
 
-    def near(self, table: Table, column: Column, clock: str | None) -> list[Value]:
+    def near(self, table: Table, column: Column, clock: str | None) -> Sequence[Value]:
         """The query's constants for a column, and their neighbours; those of the columns it is linked to, too."""
+        key = table.name, column.name, clock
+        if key not in self._near:
+            self._near[key] = self._find_near(table, column, clock)
+        return self._near[key]
+
+    def _find_near(self, table: Table, column: Column, clock: str | None) -> list[Value]:
         own = (table.name.lower(), column.name.lower())
         constants = self.constants(table, column, clock)
         patterns = [one for place in [own, *self._linked_columns(*own)] for one in self._patterns.get(place, [])]
