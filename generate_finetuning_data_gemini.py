@@ -3,6 +3,7 @@
 
     python generate_finetuning_data_gemini.py --provider corpus
     python generate_finetuning_data_gemini.py --provider synthetic --target-accepted 1000
+    python generate_finetuning_data_gemini.py --provider synthetic --target-accepted 1000 --paraphrase
     python generate_finetuning_data_gemini.py --provider gemini --questions mine.csv
 
     python generate_finetuning_data_gemini.py --provider gemini --dry-run
@@ -35,10 +36,10 @@ from utils.core.console import ExitCode, UserError, mask_secrets, run_script
 from utils.core.fingerprint import fingerprint
 from utils.core.freshness import input_state, is_current, record_state, stale_reason
 from utils.core.jsonl import read_records
-from utils.core.paths import QUESTIONS_DIR
+from utils.core.paths import QUESTIONS_DIR, WorkDir
 from utils.core.questions import SYNTHETIC, QuestionFiles, question_files
 from utils.core.records import Example
-from utils.core.settings import load_settings
+from utils.core.settings import Settings, load_settings
 from utils.core.summary import FAULTS, exit_code, print_counts
 from utils.databases.arguments import add_database_arguments, entries_from
 from utils.databases.catalog import DatabaseEntry
@@ -51,12 +52,13 @@ from utils.gemini.prices import Prices
 from utils.generation.arguments import add_generation_arguments, generation_settings
 from utils.generation.forecast import forecast, in_full
 from utils.generation.plan import NOT_ASKED, StagePlan
-from utils.generation.stage import generate_all
+from utils.generation.stage import StageEnd, generate_all
 from utils.programs.arguments import check_configs
 from utils.proof.arguments import add_proof_arguments, settings_from
 from utils.synthesis.arguments import add_synthesis_arguments, chosen_entries, synthesis_settings
 
 if TYPE_CHECKING:
+    from retriver.backend import Retriever
     from utils.synthesis.rows import SyntheticRows
 
 
@@ -87,6 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     app_settings = load_settings()
     provider = chosen_provider(args.provider, app_settings)
     check_retrieval(args, provider)
+    _check_paraphrase(args, app_settings)
     files = question_files(args.questions, QUESTIONS_DIR, exclude="basic_questions.csv")
     entries = entries_from(args, work)
     check_configs(args, entries.values())
@@ -107,38 +110,62 @@ def main(argv: list[str] | None = None) -> int:
         target=args.target_accepted,
         made=made,
         made_questions=work.stage("synthetic") if made else None,
+        paraphrase=args.paraphrase,
     )
     if args.dry_run:
-        found = forecast(plan, retriever_from(args, app_settings), work.ledger, endpoint_name(args.base_url))
-        print(in_full(found, plan.generation, Prices(args.prices), args.max_cost_usd))
+        print(_dry_run(args, plan, retriever_from(args, app_settings), work))
         return ExitCode.DONE
     inputs = [*files, documented, *retrieval_files(args), *input_files(entries, rows.databases), *hint_files(entries)]
     asked = {} if provider == "corpus" else _asked(args, plan)
     entry_state = repr(sorted(entries.items()))
     settings = {**asked, **retrieval_state(args, app_settings), "provider": provider}
     state = input_state(inputs, {**settings, "entries": entry_state, "proof": proof.state()})
-    done, spent = "up to date", None
+    done, end = "up to date", StageEnd()
     if args.force or not is_current(output, state):
-        spent = asyncio.run(generate_all(args, provider == "gemini", app_settings, plan, fingerprint(state)))
+        end = asyncio.run(generate_all(args, provider == "gemini", app_settings, plan, fingerprint(state)))
         done = "written"
         if made is None:
             work.stage("synthetic").unlink(missing_ok=True)  # questions of an earlier run
         else:
             print(f"synthesis: {made.told()}")
     counts = _told(output)
-    if done == "written" and spent is None and not any(counts[s] for s in FAULTS - {"invalid", "gold_error"}):
+    complete = end == StageEnd() and not any(counts[s] for s in FAULTS - {"invalid", "gold_error"})
+    if done == "written" and complete:
         record_state(output, state)
     print_counts(f"stage 3: {output.name} {done} (provider {provider})", counts)
     code = exit_code(counts, counts["accepted"], args.min_accepted, args.max_failures)
     missed = args.target_accepted is None or counts["accepted"] < args.target_accepted
-    if spent is not None and missed:
-        raise spent
+    if end.spent is not None and (missed or args.paraphrase):
+        raise end.spent
     if args.target_accepted is not None and provider == "gemini":
         code = max(code, _target_code(counts["accepted"], args.target_accepted, "the questions are spent"))
     if made is not None:
-        accepted = sum(one.accepted and one.tier == SYNTHETIC for one in read_records(output, Example))
+        accepted = sum(one.accepted and (one.tier or "").startswith(SYNTHETIC) for one in read_records(output, Example))
         code = max(code, _target_code(accepted, made.target, "nothing else can be made of these databases"))
     return code
+
+
+def _check_paraphrase(args: argparse.Namespace, settings: Settings) -> None:
+    if not args.paraphrase:
+        return
+    if args.provider != "synthetic":
+        raise UserError("--paraphrase rewrites the questions that --provider synthetic makes; name both, or neither")
+    if not (settings.can_call_gemini or args.dry_run):
+        raise UserError(
+            "--paraphrase: set GOOGLE_API_KEY, or GCP_PROJECT and GCP_PROJECT_LOCATION for Vertex AI, in the "
+            "environment or .env; `--provider synthetic` alone needs none of them"
+        )
+
+
+def _dry_run(args: argparse.Namespace, plan: StagePlan, retriever: Retriever, work: WorkDir) -> str:
+    """What the run would ask and cost."""
+    endpoint, prices = endpoint_name(args.base_url), Prices(args.prices)
+    if plan.paraphrase and plan.made:
+        from utils.generation import paraphrase_forecast as paraphrases  # load what other runs need not
+
+        found = paraphrases.of_made_rows(plan, plan.made, retriever, work.ledger, endpoint)
+        return paraphrases.in_full(found, plan.generation, prices, args.max_cost_usd)
+    return in_full(forecast(plan, retriever, work.ledger, endpoint), plan.generation, prices, args.max_cost_usd)
 
 
 def _made(args: argparse.Namespace, rows: QuestionFiles, entries: dict[str, DatabaseEntry]) -> SyntheticRows | None:
@@ -162,6 +189,7 @@ def _asked(args: argparse.Namespace, plan: StagePlan) -> dict[str, object]:
         "generation": repr(plan.generation),
         "url": args.base_url,
         "target": args.target_accepted,
+        "paraphrase": args.paraphrase,
         "split": repr(split_rule(args, plan.entries)),
     }
 

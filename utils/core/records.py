@@ -18,7 +18,7 @@ VerdictStatus = Literal[
     "degenerate",  # gold gives nothing (no rows, or only nulls), so nothing is proven
     "infra_error",  # the fault is the machine's or the configuration's, not the program's
 ]
-Tier = Literal["gold", "vote", "synthetic", "doc"]
+Tier = Literal["gold", "vote", "synthetic+paraphrase", "synthetic", "doc"]
 
 
 ExampleStatus = Literal[
@@ -141,6 +141,7 @@ class Example(Question):
 
     status: str
     detail: str = ""
+    composed_question: str = ""  # as synthesis put it, where `question` is a model's rewrite of it
     program: str | None = None
     rationale: str = ""  # the model's own words on its program, where it was asked for some
     verdict: Verdict | None = None

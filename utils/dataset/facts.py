@@ -28,8 +28,8 @@ from utils.programs.terms import operators
 if TYPE_CHECKING:
     from utils.dataset.decontaminate import Contamination  # loads sqlglot and SciPy
 
-TIERS: tuple[Tier, ...] = ("gold", "vote", "synthetic")  # the best proven first
-SYNTHETIC_RANK = TIERS.index("synthetic")  # from here on, nobody has asked the questions
+TIERS: tuple[Tier, ...] = ("gold", "vote", "synthetic+paraphrase", "synthetic")  # the best proven first
+SYNTHETIC_RANK = TIERS.index("synthetic+paraphrase")  # from here on, nobody has asked the questions
 
 
 class RowFacts(NamedTuple):

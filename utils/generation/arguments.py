@@ -34,6 +34,12 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: do not ask)",
     )
     add("--target-accepted", type=positive_int, metavar="N", help="stop asking when N rows are accepted")
+    add(
+        "--paraphrase",
+        action="store_true",
+        help="with --provider synthetic: have Gemini rewrite the made questions as people ask; a rewrite is kept "
+        "where a program asked back for it proves equal to the row's gold SQL (tier synthetic+paraphrase)",
+    )
     add("--temperature", type=temperature, default=0.2, help="of the first sample (default %(default)s)")
     add("--max-output-tokens", type=positive_int, default=8192, help="of an answer, thinking too (default %(default)s)")
     add(

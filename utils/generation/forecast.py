@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from utils.generation.opening import GenerationSettings, PromptWriter
 from utils.generation.plan import StagePlan
 from utils.generation.prompting import Prompts
 
-_PROGRAM_TOKENS = 400  # of an answer, thinking not counted
+PROGRAM_TOKENS = 400  # of an answer, thinking not counted
 _REPAIR_GROWTH = 1.25  # a repair turn's prompt against the first
 
 
@@ -90,20 +90,29 @@ def in_full(found: Forecast, settings: GenerationSettings, prices: Prices, max_c
     """The first prompt, and what all of them come to."""
     if found.first is None:
         return "dry run: nothing would be asked: no question is left that has gold SQL (or --agree) and no program"
-    lines = [
-        "=== system instruction ===",
-        found.first.system_instruction,
-        "",
-        "=== user turn ===",
-        *(text for _role, text in found.first.contents),
-        "",
+    return dry_run_text([found.first], _account(found, settings, prices), settings, prices, max_cost_usd)
+
+
+def dry_run_text(
+    calls: Sequence[GeminiCall],
+    account: Sequence[str],
+    settings: GenerationSettings,
+    prices: Prices,
+    max_cost_usd: float | None,
+) -> str:
+    """The prompts of `calls`, then what all come to; the last call is the dearest."""
+    lines: list[str] = []
+    for call in calls:
+        lines += ["=== system instruction ===", call.system_instruction, ""]
+        lines += ["=== user turn ===", *(text for _role, text in call.contents), ""]
+    lines += [
         "=== dry run: nothing was sent ===",
-        f"model: {settings.sampling.model}, prompt version {found.first.prompt_version}",
-        *_account(found, settings, prices),
+        f"model: {settings.sampling.model}, prompt version {calls[-1].prompt_version}",
+        *account,
     ]
     price = prices.of(settings.sampling.model)
     if max_cost_usd is not None and price is not None:
-        most = dollars(price.most_usd(found.first, settings.sampling.together))
+        most = dollars(price.most_usd(calls[-1], settings.sampling.together))
         lines.append(f"cap: {dollars(max_cost_usd)}, of which one call may take {most}")
     return "\n".join(lines)
 
@@ -127,13 +136,16 @@ def _account(found: Forecast, settings: GenerationSettings, prices: Prices) -> l
     if price is None:
         return [*lines, f"no price is known for {settings.sampling.model} (see --prices): tokens only"]
     batch = settings.sampling.together
-    first = _cost(price, found.calls, found.prompt_tokens, batch)
+    first = cost_usd(price, found.calls, found.prompt_tokens, batch)
     all_tokens = round(_REPAIR_GROWTH * most * found.prompt_tokens / max(1, found.calls))
-    basis = f"{price.origin}{', batch' if batch else ''}; answers of {_PROGRAM_TOKENS} tokens, without thinking"
-    everything = dollars(_cost(price, most, all_tokens, batch))
+    basis = f"{price.origin}{', batch' if batch else ''}; answers of {PROGRAM_TOKENS} tokens, without thinking"
+    everything = dollars(cost_usd(price, most, all_tokens, batch))
     return [*lines, f"cost: about {dollars(first)} for the first calls, about {everything} if all are needed ({basis})"]
 
 
-def _cost(price: ModelPrice, calls: int, prompt_tokens: int, batch: bool) -> float:
-    a_call = Usage(prompt=prompt_tokens // max(1, calls), output=_PROGRAM_TOKENS)
+def cost_usd(
+    price: ModelPrice, calls: int, prompt_tokens: int, batch: bool, answer_tokens: int = PROGRAM_TOKENS
+) -> float:
+    """The price of `calls` whose prompts have so many tokens together, and whose answers so many each."""
+    a_call = Usage(prompt=prompt_tokens // max(1, calls), output=answer_tokens)
     return calls * price.cost_usd(a_call, batch)

@@ -28,6 +28,10 @@ class MadeRows(Protocol):
         """Yield the next row as long as one is wanted."""
 
     @property
+    def target(self) -> int:
+        """How many must be accepted."""
+
+    @property
     def complete(self) -> bool:
         """Whether enough were accepted: what is still under way is not wanted."""
 
@@ -39,7 +43,8 @@ class MadeRows(Protocol):
 class StagePlan:
     """What stage 3 is to do. `held_out` says which proven rows no prompt may show.
 
-    `made` are further rows, which are also written to `made_questions` as questions.
+    `made` are further rows, which are also written to `made_questions` as questions; `paraphrase` has a model rewrite
+    the questions of those that are accepted.
     """
 
     rows: QuestionFiles
@@ -53,6 +58,7 @@ class StagePlan:
     target: int | None = None
     made: MadeRows | None = None
     made_questions: Path | None = None
+    paraphrase: bool = False
 
     def solved(self) -> dict[str, Example]:
         """Stage 2's proven rows by question id."""

@@ -31,18 +31,28 @@ _WHERE = {
 }
 
 
-class Prompts:
-    """The templates of this room; `version` is their content hash."""
+class Templates:
+    """The templates of a folder; `version` is their content hash."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self._templates = Environment(
-            loader=FileSystemLoader(_FOLDER),
+            loader=FileSystemLoader(folder),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             autoescape=False,  # plain text for a model, not HTML
         )
-        self.version = files_fingerprint(_FOLDER.glob("*.j2"))[:16]
+        self.version = files_fingerprint(folder.glob("*.j2"))[:16]
+
+    def _render(self, name: str, **values: object) -> str:
+        return self._templates.get_template(f"{name}.j2").render(**values).strip()
+
+
+class Prompts(Templates):
+    """What a model is asked for a program."""
+
+    def __init__(self) -> None:
+        super().__init__(_FOLDER)
 
     def system(self, entry: DatabaseEntry, pydough_version: str, as_json: bool = False) -> str:
         """The system instruction: the language, the output contract, the database's session settings and clock."""
@@ -75,9 +85,6 @@ class Prompts:
             passages=passages,
             as_json=as_json,
         )
-
-    def _render(self, name: str, **values: object) -> str:
-        return self._templates.get_template(f"{name}.j2").render(**values).strip()
 
 
 def _counterexample(verdict: Verdict) -> str:

@@ -46,7 +46,7 @@ class Sample:
 
 
 class Sampler:
-    """Asks a model for programs."""
+    """Asks a model, for programs or for other texts."""
 
     def __init__(self, engine: GeminiEngine, settings: SamplingSettings, prompt_version: str) -> None:
         self._engine = engine
@@ -72,12 +72,16 @@ class Sampler:
             yield number, sample
 
     async def sample(self, system: str, turns: Turns, number: int = 0, of: int = 1) -> Sample:
+        """Ask, and read the answer as a program; errors as `GeminiEngine.ask`."""
+        return self._read(await self.reply(system, turns, number, of), turns)
+
+    async def reply(self, system: str, turns: Turns, number: int = 0, of: int = 1) -> Reply:
         """Ask, once more where the answer was cut or withheld by chance; errors as `GeminiEngine.ask`."""
         call = first_call(self._settings, self._prompt_version, system, turns, number, of)
         reply = await self._engine.ask(call, number)
         if (again := another_chance(call, reply)) is not None:
             reply = await self._engine.ask(again, number)
-        return self._read(reply, turns)
+        return reply
 
     def _read(self, reply: Reply, turns: Turns) -> Sample:
         if reply.status != "ok":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 from retriver.backend import Retriever
 from retriver.gate import Gate
@@ -34,36 +36,47 @@ _PROVEN_AT_ONCE = 16  # rows without a model; more would only wait for the prove
 _PROMPTS_TO_ESTIMATE = 50  # the price is told before the first call, and making prompts takes time
 
 
+@dataclass(frozen=True)
+class StageEnd:
+    """How the stage ended: why not all was asked, and whether another run would ask for what got no answer."""
+
+    spent: Exhausted | None = None
+    unanswered: bool = False
+
+
 async def generate_all(
     args: argparse.Namespace, with_model: bool, settings: Settings, plan: StagePlan, run_name: str
-) -> Exhausted | None:
+) -> StageEnd:
     """Write one line of the output for every row, in order; `with_model` asks Gemini where no program is proven.
 
-    Where quota or budget end before the questions, the rows left over are written as `not_asked`, and the reason is
-    returned. Stopped half-way by a signal it leaves no output, but the ledger and the verdict cache keep all that was
-    paid for.
+    Where quota or budget end before the questions, the rows left over are written as `not_asked`, or not rewritten,
+    and the reason is returned. Stopped half-way by a signal it leaves no output, but the ledger and the verdict cache
+    keep all that was paid for.
     """
     work = WorkDir(args.work_dir)
+    first_pass = plan.output.with_name(".composed.jsonl") if plan.paraphrase else plan.output
     async with AsyncExitStack() as stack:
         prover = stack.enter_context(Prover(args.workers, args.timeout, args.memory_mb, work.cache))
         retriever = paced_retriever(args, settings)
         engine = None
-        if with_model:
+        if with_model or plan.paraphrase:
             engine = await stack.enter_async_context(engine_from(args, settings, work))
             engine.begin_run(run_name)
+        asked = engine if with_model else None
+        if asked:
             endpoint = endpoint_name(args.base_url)
             expected = await asyncio.to_thread(forecast, plan, retriever, work.ledger, endpoint, _PROMPTS_TO_ESTIMATE)
             print(f"Gemini: {in_brief(expected, plan.generation, Prices(args.prices))}", flush=True)
         gate = stack.enter_context(open_gate(plan.entries, work))
-        run = _Run(plan, prover, retriever, gate, engine)
+        run = _Run(plan, prover, retriever, gate, asked)
         with (
-            whole_file(plan.output) as stream,
+            whole_file(first_pass) as stream,
             whole_file(plan.made_questions) if plan.made_questions else nullcontext() as questions,
             Progress("programs", None if plan.made else len(plan.rows)) as progress,
         ):
             rows = enumerate(chain(plan.rows, plan.made or ()))
-            at_once = rows_at_once(args) if engine else _PROVEN_AT_ONCE
-            async for index, example in run_rows(rows, run.solve, at_once, engine=run if engine else None):
+            at_once = rows_at_once(args) if asked else _PROVEN_AT_ONCE
+            async for index, example in run_rows(rows, run.solve, at_once, engine=run if asked else None):
                 if plan.made and questions and index >= len(plan.rows):
                     if plan.made.complete:
                         continue  # was under way when the last one wanted was accepted
@@ -71,12 +84,35 @@ async def generate_all(
                     questions.write(to_line(Question.model_validate(example.model_dump(include=_QUESTION_FIELDS))))
                 stream.write(to_line(example))
                 progress.advance(run.emitted(example))
+        end = StageEnd(run.spent)
+        if engine and plan.paraphrase:
+            end = await _paraphrased(args, plan, first_pass, engine, prover, retriever)
         print(f"proof: {prover.proven:,} programs run, {prover.kept:,} verdicts kept from earlier runs")
         if engine:
-            if run.spent is None:
+            if end.spent is None:
                 engine.finish_run()
             print(f"Gemini: {engine.account.told()}")
-    return run.spent
+    return end
+
+
+async def _paraphrased(
+    args: argparse.Namespace,
+    plan: StagePlan,
+    composed: Path,
+    engine: GeminiEngine,
+    prover: Prover,
+    retriever: Retriever,
+) -> StageEnd:
+    """The output from `composed`, which is removed, with questions rewritten."""
+    from utils.generation.paraphrase import NOT_ANSWERED  # loads the words of synthesis
+    from utils.generation.paraphrase_stage import paraphrase_all
+
+    try:
+        done = await paraphrase_all(args, plan, composed, engine, prover, retriever)
+    finally:
+        composed.unlink(missing_ok=True)
+    print(f"paraphrase: {done.told()}")
+    return StageEnd(done.spent, done.outcomes[NOT_ANSWERED] > 0)
 
 
 class _Run:
