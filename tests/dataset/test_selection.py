@@ -101,6 +101,15 @@ def test_the_better_proven_then_the_shorter_then_the_first_stays(tmp_path: Path)
     }
 
 
+def test_of_synthetic_rows_the_one_in_a_persons_words_stays(tmp_path: Path) -> None:
+    rows = [
+        row("composed", "A", "result = parts", tier="synthetic"),
+        row("rewritten", "a!", "result = parts.WHERE(size > 1)", tier="synthetic+paraphrase"),
+    ]
+    released(tmp_path, rows, schema="none", validation_share=0)
+    assert told(tmp_path) == {"composed": ("duplicate", "same question as rewritten"), "rewritten": ("train", "")}
+
+
 def test_who_is_named_stays(tmp_path: Path) -> None:
     """A chain: b is like a, c is like b in another way. b goes, so c stays."""
     rows = [

@@ -113,8 +113,8 @@ class Paraphraser:
 
     def told(self) -> str:
         """What became of the questions, in one line."""
-        others = [(count, reason) for reason, count in self.outcomes.most_common() if reason != KEPT]
-        reasons = ", ".join(f"{count:,} {reason}" for count, reason in others)
+        others = sorted((-count, reason) for reason, count in self.outcomes.items() if reason != KEPT)
+        reasons = ", ".join(f"{-count:,} {reason}" for count, reason in others)
         return f"{self.outcomes[KEPT]:,} of {self.outcomes.total():,} kept" + (f"; {reasons}" if reasons else "")
 
     async def _rewrite(self, question: Question) -> tuple[str, str]:
