@@ -55,7 +55,7 @@ def test_the_same_seed_drafts_the_same_and_what_is_known_is_left_out(broker: Dat
 def test_levels_come_in_the_shares_asked_for(broker: DatabaseEntry) -> None:
     drafter = _drafter(broker, Taken())
     mix = {"easy": 0.2, "medium": 0.6, "hard": 0.2}
-    levels = Counter(draft.difficulty for draft in drafter.drafts(200, Limits(0, mix)))
+    levels = Counter(draft.difficulty for draft in drafter.drafts(300, Limits(0, mix)))
     assert set(levels) == set(mix) and levels.total() > 30
     for level, share in mix.items():
         assert levels[level] <= share * levels.total() + 1

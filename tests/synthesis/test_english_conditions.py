@@ -27,7 +27,7 @@ def rows(source: str, *conditions: Expression, one: bool = False) -> str:
 
 CUSTOMERS: list[tuple[Expression, str]] = [
     (ACTIVE, "active customers"),
-    (is_("IN", field("customers.status"), "active", "closed"), "active or closed customers"),
+    (is_("IN", field("customers.status"), "active", "closed"), "customers with status 'active' or 'closed'"),
     (is_("NE", field("customers.status"), "closed"), "customers with a status other than 'closed'"),
     (IN_JAPAN, "customers in Japan"),
     (is_("IN", field("customers.country"), "Japan", "Spain"), "customers in Japan or Spain"),

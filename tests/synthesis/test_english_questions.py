@@ -56,9 +56,9 @@ SAID = {
     "rank is skipped). Show the order channel, combined order total and rank, sorted by rank, then by order channel.",
     ("rank within", "interrogative"): "For each country, which three customers have the highest credit limit? Show the "
     "country, name and credit limit, ties by customer ID. Sort alphabetically by country, then by rank.",
-    ("change", "imperative"): "Show the combined order total and the change from the previous order month for each order "
+    ("change", "imperative"): "Show the combined order total and the change from the previous month for each order "
     "month (shown by first day), in chronological order.",
-    ("running", "terse"): "Among orders placed in 2022, number of orders and running total by order month (shown by first "
+    ("running", "terse"): "For orders placed in 2022, number of orders and running total by order month (shown by first "
     "day), in chronological order.",
     ("above_average", "interrogative"): "Which active customers have a credit limit above the average of all such customers? "
     "Show the name and credit limit, sorted by credit limit, highest first, then by name.",
@@ -254,15 +254,15 @@ def window(function: str, *, by: bool = True, option: str = "", call: str = "", 
 
 
 def test_windows() -> None:
-    assert window("PREV") == "previous order month's combined order total"
-    assert window("NEXT") == "next order month's combined order total"
-    assert window("PREV", call="SUB") == "change in the combined order total from the previous order month"
+    assert window("PREV") == "previous month's combined order total"
+    assert window("NEXT") == "next month's combined order total"
+    assert window("PREV", call="SUB") == "change in the combined order total from the previous month"
     assert window("PREV", call="SUB", option="12") == (
-        "change in the combined order total from the one twelve order months before"
+        "change in the combined order total from the one twelve months before"
     )
     assert window("RELSUM", option="running") == "running total of the order total"
     assert window("RELAVG", option="3") == (
-        "moving average of the order total over that order month and the two order months before it"
+        "moving average of the order total over that month and the two months before it"
     )
     assert window("RELAVG", by=False, per=("channel",)) == "average combined order total within the order channel"
     assert window("RELAVG", by=False, call="SUB") == (

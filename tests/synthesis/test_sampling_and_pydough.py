@@ -18,7 +18,7 @@ from utils.synthesis.pydough import render_pydough
 from utils.synthesis.reading import read_model
 from utils.synthesis.sampling import FAMILIES, Sampler
 
-DRAWS = 600
+DRAWS = 1_200
 
 
 @pytest.fixture(scope="module", params=["broker", "tpch"])
@@ -33,7 +33,7 @@ def intents(model: Model) -> list[Intent]:
 
 
 def test_most_draws_fit_and_every_family_comes(model: Model, intents: list[Intent]) -> None:
-    assert len(intents) > 0.75 * DRAWS
+    assert len(intents) > 0.7 * DRAWS
     assert set(Counter(intent.family for intent in intents)) == set(FAMILIES)
 
 

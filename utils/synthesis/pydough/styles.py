@@ -26,7 +26,7 @@ def parents_link(intent: Intent, model: Model) -> Link | None:
         for one in model.collections[way.child].plural_links
         if one.child == intent.source.name and set(one.keys) == back
     ]
-    if len(found) != 1:
+    if len(found) != 1 or not isinstance(key, Field):
         return None
     column = model.collections[way.child].columns[parents_column(key, found[0])]
     return found[0] if column.unique or model.collections[way.child].key == (column.name,) else None
