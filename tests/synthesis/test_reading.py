@@ -459,7 +459,7 @@ def test_sqlite_tells_values_of_another_type_wherever_they_stand(
 
 
 def test_what_is_missing_is_noted(read: Read) -> None:
-    but = "but the database allows some, so that less is asked about them"
+    but = "but the database allows some, so that made data has some, on which more programs differ"
     assert [note for note in read().notes if "description" not in note] == [
         f"shops: no null in opened, size, is_open, {but}",
         f"receipts: no null in paid_at, total, {but}",

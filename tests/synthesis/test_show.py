@@ -22,7 +22,7 @@ def test_our_own_database(work: WorkDir, capsys: pytest.CaptureFixture[str]) -> 
     assert "  > transactions_made: 96.8 of transactions, or none" in lines
     assert lines[-3:] == [
         "What keeps questions from being richer:",
-        "- customers: no null in country, but the database allows some, so that less is asked about them",
+        "- customers: no null in country, but the database allows some, so that made data has some, on which more programs differ",
         "- transactions.settlement_date_str: holds days as text, so that it is no date",
     ]
 

@@ -41,6 +41,7 @@ class Column:
     description: str = ""
     synonyms: tuple[str, ...] = ()
     nulls: bool = False  # the data holds some, or the database lets it
+    full: bool = False  # the data holds none, whatever the database lets it
     unique: bool = False
     distinct: int = 0
     values: tuple[Value, ...] = ()
@@ -53,6 +54,11 @@ class Column:
 
     def __repr__(self) -> str:
         return f"{self.collection}.{self.name}"
+
+    @property
+    def lacks(self) -> bool:
+        """Whether the data itself holds nulls, so that people speak of them."""
+        return self.nulls and not self.full
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,11 +119,9 @@ class _Reading:
 
     def _loose(self, collection: Collection) -> str:
         """A note of columns without nulls in which made data has some, because it may; "" where there is none."""
-        source = self._sources[collection.name]
-        full = [name for name, shown in source.shown.items() if shown.filled == source.table.rows]
         asked = collection.of_role("amount", "measure", "category", "name", "date", "flag")
-        loose = [column.name for column in asked if column.nulls and column.name in full]
-        why = "but the database allows some, so that less is asked about them"
+        loose = [column.name for column in asked if column.nulls and column.full]
+        why = "but the database allows some, so that made data has some, on which more programs differ"
         return f"{collection.name}: no null in {listed(loose)}, {why}" if loose else ""
 
     def _leave_out(self, what: str, why: str) -> None:
@@ -296,6 +294,7 @@ class _Reading:
             description=seen.description,
             synonyms=seen.synonyms,
             nulls=self._may_be_null(source, name, unique),
+            full=shown.filled == source.table.rows,
             unique=unique,
             distinct=shown.distinct,
             values=shown.values,

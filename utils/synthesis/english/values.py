@@ -56,7 +56,7 @@ class Values(Windows):
         sort: Sort = "price" if column.unit == "price" else _SORTS.get(column.role, "text")
         if sort == "text" and column.kind in ("number", "date"):
             sort = "date" if column.kind == "date" else "number"
-        blank = column.nulls or any(link.optional for link in field.path)
+        blank = column.lacks or any(link.optional for link in field.path)
         return Phrase(noun.one, sort=sort, many=noun.many, column=column, blank=blank)
 
     def key(self, expression: Expression, at: Collection) -> Phrase:

@@ -70,12 +70,12 @@ class Columns:
         label = source.label
         if label is None:
             return key
-        return (Field((), label),) if label.unique and not label.nulls else (Field((), label), *key)
+        return (Field((), label),) if label.unique and not label.lacks else (Field((), label), *key)
 
     def unique(self, source: Collection) -> tuple[Field, ...]:
         """The columns that no two rows share: a unique label, else the key."""
         label = source.label
-        if label is not None and label.unique and not label.nulls:
+        if label is not None and label.unique and not label.lacks:
             return (Field((), label),)
         return tuple(Field((), source.columns[name]) for name in source.key)
 
@@ -92,7 +92,7 @@ class Columns:
 
 def is_sure(field: Field) -> bool:
     """Whether a field is never null."""
-    return not field.column.nulls and not any(link.optional for link in field.path)
+    return not field.column.lacks and not any(link.optional for link in field.path)
 
 
 def result_name(field: Field) -> str:

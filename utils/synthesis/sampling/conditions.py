@@ -118,7 +118,7 @@ class Conditions:
 
     def _missing(self, source: Collection) -> Expression:
         columns = [
-            column for column in source.columns.values() if column.nulls and column.role not in ("foreign_key", "code")
+            column for column in source.columns.values() if column.lacks and column.role not in ("foreign_key", "code")
         ]
         return Call(self._lots.one(["PRESENT", "ABSENT"]), (Field((), self._lots.one(columns)),))
 

@@ -115,7 +115,7 @@ class GroupFamilies(Pieces):
     def bucket(self) -> Intent:
         """Rows sorted into two or more classes of a number, counted and measured."""
         source = self._source(rows=20)
-        column = self._lots.one([c for c in source.of_role("amount", "measure") if not c.nulls and c.distinct > 5])
+        column = self._lots.one([c for c in source.of_role("amount", "measure") if not c.lacks and c.distinct > 5])
         names = Names(self._columns)
         edges = sorted({rounded(column, column.quantiles[place]) for place in self._lots.one(_EDGES)}, reverse=True)
         classes = self._lots.one(_CLASSES[len(edges) + 1])
@@ -161,7 +161,7 @@ class GroupFamilies(Pieces):
     def _period(self) -> tuple[Collection, Names, Named, Aggregate, tuple[Expression, ...]]:
         source = self._source("date", rows=20)
         names = Names(self._columns)
-        field = Field((), self._lots.one([one for one in source.of_role("date") if not one.nulls]))
+        field = Field((), self._lots.one([one for one in source.of_role("date") if not one.lacks]))
         unit = self._lots.weighted(_UNITS)
         key: Named = (names.free(unit), Call("START", (field,), unit))
         if unit == "year":

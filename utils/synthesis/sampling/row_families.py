@@ -81,7 +81,7 @@ class RowFamilies(Pieces):
                 return Call(kind, (column, Constant(0), Constant(self._lots.one([1, 3, 4]))))
             case "JOIN":
                 other = self._lots.one(
-                    [Field((), c) for c in source.of_role("category", "name") if c is not column.column and not c.nulls]
+                    [Field((), c) for c in source.of_role("category", "name") if c is not column.column and not c.lacks]
                 )
                 return Call(kind, (Constant(self._lots.one([", ", " - ", "/"]), "text"), column, other))
             case "STRING" | "LPAD":
@@ -184,7 +184,7 @@ class RowFamilies(Pieces):
         """Rows with a value of the best row that refers to them."""
         source, path = self._parent(depth=1)
         child = self._columns.model.end(source, path)
-        by = Field((), self._lots.one([c for c in child.of_role("date", "amount", "measure") if not c.nulls]))
+        by = Field((), self._lots.one([c for c in child.of_role("date", "amount", "measure") if not c.lacks]))
         values = [one for one in self._columns.fields(child, *_SHOWN) if one.column is not by.column and is_sure(one)]
         values = [one for one in values if not (one.path and one.path[-1].child == source.name)]
         where = self._conditions.some(child, (0.6, 0.4), children=False)

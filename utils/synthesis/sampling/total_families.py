@@ -62,7 +62,7 @@ class TotalFamilies(Pieces):
         names = Names(self._columns)
         if self._lots.chance(0.5):
             source = self._source(rows=8)
-            number = Field((), self._lots.one([c for c in source.of_role("amount", "measure") if not c.nulls]))
+            number = Field((), self._lots.one([c for c in source.of_role("amount", "measure") if not c.lacks]))
             name = names.of(number)
             intent = self._rows(
                 source,

@@ -60,7 +60,7 @@ class ValueFamilies(Pieces):
         rounds = operator in ("SQRT", "POWER") or (operator == "ABS" and not all(one.whole for one in columns))
         shown.append((name, Call("ROUND", (made, Constant(2))) if rounds else made))
         intent = self._rows(source, self._where(source, (0.05, 0.7, 0.25)), shown)
-        sure = not rounds and not any(one.nulls for one in columns) and operator not in (*_UNSORTED, *_ROUNDED)
+        sure = not rounds and not any(one.lacks for one in columns) and operator not in (*_UNSORTED, *_ROUNDED)
         return self._ordered(intent, shown[-1:] if sure else [], limit=0.5)
 
     def filled(self) -> Intent:
@@ -69,7 +69,7 @@ class ValueFamilies(Pieces):
         names = Names(self._columns)
         made: Expression
         if self._lots.chance(0.6):
-            columns = [one for one in source.columns.values() if one.nulls and one.role not in ("foreign_key", "date")]
+            columns = [one for one in source.columns.values() if one.lacks and one.role not in ("foreign_key", "date")]
             column = self._lots.one([one for one in columns if one.kind in ("text", "number")])
             made = Call("DEFAULT_TO", (Field((), column), self._stand_in(column)))
         else:
@@ -106,7 +106,7 @@ class ValueFamilies(Pieces):
         """Rows divided into equal parts by a number of theirs."""
         source = self._source(rows=8)
         names = Names(self._columns)
-        column = self._lots.one([one for one in source.of_role("amount", "measure") if not one.nulls])
+        column = self._lots.one([one for one in source.of_role("amount", "measure") if not one.lacks])
         shown = [*self._identified(source, names), (names.of(Field((), column)), Field((), column))]
         intent = self._rows(source, self._where(source, (0.3, 0.6, 0.1), needed=False), shown)
         value = shown[-1][0]
@@ -131,7 +131,7 @@ class ValueFamilies(Pieces):
             size: Named = (names.free("out_of"), Window("RELSIZE"))
             intent = replace(intent, windows=(rank, size), output=(*intent.output, rank[0], size[0]))
             return replace(intent, order=((rank[0], False), *((key, False) for key, _ in keys)))
-        columns = [one for one in source.columns.values() if one.nulls and one.role not in ("foreign_key", "code")]
+        columns = [one for one in source.columns.values() if one.lacks and one.role not in ("foreign_key", "code")]
         column = self._lots.one(columns)
         shown = self._identified(source, names)
         name = names.of(Field((), column))
@@ -151,7 +151,7 @@ class ValueFamilies(Pieces):
         if len(unique) != 1:
             raise NothingFitsError
         label = _own_key(source, path, unique[0].column) or Field(path, unique[0].column)
-        others = [one for one in end.of_role("name", "category", "date", "amount", "measure") if not one.nulls]
+        others = [one for one in end.of_role("name", "category", "date", "amount", "measure") if not one.lacks]
         other = Field(path, self._lots.one([one for one in others if one is not unique[0].column]))
         names = Names(self._columns)
         keys: list[Named] = [(names.of(label) if not label.path else names.free(f"{path[0].name}_key"), label)]
