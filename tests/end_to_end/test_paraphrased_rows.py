@@ -177,6 +177,7 @@ def test_stage_4_knows_the_tier(made: Made, paraphrased: Paraphrased) -> None:
     assert {found[name] for name in kept} == {"other_tier"}
 
 
+@pytest.mark.slow
 def test_a_cap_is_kept_what_was_paid_for_is_written_and_the_next_run_goes_on(
     made: Made, paraphrased: Paraphrased, tmp_path: Path
 ) -> None:
@@ -202,6 +203,7 @@ def test_a_cap_is_kept_what_was_paid_for_is_written_and_the_next_run_goes_on(
     assert lines(work.stage("generated")) == paraphrased.rows
 
 
+@pytest.mark.slow
 def test_asked_to_stop_it_resumes_without_paying_twice(made: Made, paraphrased: Paraphrased, tmp_path: Path) -> None:
     work = made.copy(tmp_path / "stopped")
     work.stage("generated").unlink()
@@ -229,6 +231,7 @@ def test_asked_to_stop_it_resumes_without_paying_twice(made: Made, paraphrased: 
     assert work.stage("generated").read_bytes() == paraphrased.bytes
 
 
+@pytest.mark.slow
 def test_batch_jobs_give_the_same_rows_in_two_rounds(made: Made, paraphrased: Paraphrased, tmp_path: Path) -> None:
     work = made.copy(tmp_path / "batch")
     with LoopbackGemini(made.model) as server:
@@ -237,6 +240,7 @@ def test_batch_jobs_give_the_same_rows_in_two_rounds(made: Made, paraphrased: Pa
     assert work.stage("generated").read_bytes() == paraphrased.bytes
 
 
+@pytest.mark.slow
 def test_an_answer_that_was_withheld_is_asked_for_again(made: Made, paraphrased: Paraphrased, tmp_path: Path) -> None:
     work = made.copy(tmp_path / "withheld")
     withheld = next(question for question, kind in made.model.kinds.items() if kind == GOOD)
