@@ -37,8 +37,8 @@ def add_generation_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--paraphrase",
         action="store_true",
-        help="with --provider synthetic: have Gemini rewrite the made questions as people ask; a rewrite is kept "
-        "where a program asked back for it proves equal to the row's gold SQL (tier synthetic+paraphrase)",
+        help="with --provider synthetic: Gemini rewrites the questions; kept where a program for the rewrite proves "
+        "equal (tier synthetic+paraphrase)",
     )
     add("--temperature", type=temperature, default=0.2, help="of the first sample (default %(default)s)")
     add("--max-output-tokens", type=positive_int, default=8192, help="of an answer, thinking too (default %(default)s)")
