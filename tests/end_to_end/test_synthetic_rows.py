@@ -43,6 +43,11 @@ def test_synthetic_rows_are_proven_and_released(staged_copy: WorkDir, staged: Wo
 
     again = make(3, staged_copy.root, *asked)
     assert "generated.jsonl up to date" in again
+    dry = make(3, staged_copy.root, *asked, "--dry-run")
+    assert dry.strip().endswith("dry run: nothing would be asked: rows of synthesis need no model but for --paraphrase")
+    mixed = run(3, staged_copy.root, *asked, "--max-per-database", 1)  # other rows: what is there is not up to date
+    assert "2 rows accepted of 12 wanted" in mixed.stdout and mixed.returncode == 1, mixed.stdout
+    make(3, staged_copy.root, *asked)
     before = Path(staged_copy.stage("generated")).read_bytes()
     make(3, staged_copy.root, *asked, "--force")
     assert Path(staged_copy.stage("generated")).read_bytes() == before

@@ -103,7 +103,7 @@ def test_rows_come_from_every_database_until_enough_are_accepted(databases: Work
         assert row.origin == SYNTHETIC and question.gold_sql and question.pydough
         seen.append(question.db_name)
         status = "accepted" if len(seen) % 2 else "mismatch"
-        rows.written(Example(**question.model_dump(), status=status))
+        rows.take(Example(**question.model_dump(), status=status))
     assert rows.complete
     assert len(seen) == 11  # every other one is accepted
     assert set(seen) == {"broker", "tpch"}
@@ -115,9 +115,19 @@ def test_no_database_gives_more_than_it_may(databases: WorkDir) -> None:
     seen = Counter()
     for row in rows:
         seen[row.question.db_name] += 1
-        rows.written(Example(**row.question.model_dump(), status="accepted"))
+        rows.take(Example(**row.question.model_dump(), status="accepted"))
     assert seen == {"broker": 2, "tpch": 2}
     assert not rows.complete
+
+
+def test_what_was_under_way_when_there_were_enough_is_not_taken(broker: DatabaseEntry) -> None:
+    rows = SyntheticRows([broker], [], SynthesisSettings(target=9, per_database=2))
+    ahead = [row.question for row, _ in zip(rows, range(5), strict=False)]
+    done = [Example(**ahead[0].model_dump(), status="mismatch")]
+    done += [Example(**question.model_dump(), status="accepted") for question in ahead[1:]]
+    assert [rows.take(example) for example in done] == [True, True, True, False, False]
+    assert list(rows) == []
+    assert rows.told().startswith("2 rows accepted of 9 wanted; ")
 
 
 def test_questions_of_the_files_are_not_asked_again(broker: DatabaseEntry) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from utils.core.arguments import positive_int, whole_number
+from utils.core.console import UserError
+from utils.core.settings import Settings
 from utils.generation.opening import GenerationSettings
 from utils.generation.sampling import SamplingSettings
 
@@ -72,6 +74,19 @@ def generation_settings(args: argparse.Namespace, pydough_version: str) -> Gener
         passages=args.passages,
         examples=args.examples,
     )
+
+
+def check_paraphrase(args: argparse.Namespace, settings: Settings) -> None:
+    """Raise UserError where --paraphrase has nothing to rewrite, or nobody to ask."""
+    if not args.paraphrase:
+        return
+    if args.provider != "synthetic":
+        raise UserError("--paraphrase rewrites the questions that --provider synthetic makes; name both, or neither")
+    if not (settings.can_call_gemini or args.dry_run):
+        raise UserError(
+            "--paraphrase: set GOOGLE_API_KEY, or GCP_PROJECT and GCP_PROJECT_LOCATION for Vertex AI, in the "
+            "environment or .env; `--provider synthetic` alone needs none of them"
+        )
 
 
 def temperature(text: str) -> float:

@@ -31,12 +31,8 @@ class MadeRows(Protocol):
     def target(self) -> int:
         """How many must be accepted."""
 
-    @property
-    def complete(self) -> bool:
-        """Whether enough were accepted: what is still under way is not wanted."""
-
-    def written(self, example: Example) -> None:
-        """Count a row that is written."""
+    def take(self, example: Example) -> bool:
+        """Count a row that is done, unless enough were accepted while it was under way: then it is not wanted."""
 
 
 @dataclass(frozen=True)

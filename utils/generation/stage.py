@@ -78,9 +78,8 @@ async def generate_all(
             at_once = rows_at_once(args) if asked else _PROVEN_AT_ONCE
             async for index, example in run_rows(rows, run.solve, at_once, engine=run if asked else None):
                 if plan.made and questions and index >= len(plan.rows):
-                    if plan.made.complete:
-                        continue  # was under way when the last one wanted was accepted
-                    plan.made.written(example)
+                    if not plan.made.take(example):
+                        continue
                     questions.write(to_line(Question.model_validate(example.model_dump(include=_QUESTION_FIELDS))))
                 stream.write(to_line(example))
                 progress.advance(run.emitted(example))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from utils.core.arguments import whole_number
+from utils.core.questions import SYNTHETIC, QuestionFiles
 from utils.databases.catalog import DatabaseEntry
 from utils.programs.arguments import difficulty_mix
 from utils.programs.difficulty import LEVELS
 from utils.synthesis.settings import Limits, SynthesisSettings
+
+if TYPE_CHECKING:
+    from utils.synthesis.rows import SyntheticRows
 
 
 def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +47,20 @@ def synthesis_settings(args: argparse.Namespace) -> SynthesisSettings:
     )
 
 
-def chosen_entries(
-    args: argparse.Namespace, entries: Mapping[str, DatabaseEntry], named: Collection[str]
-) -> list[DatabaseEntry]:
-    """The databases that rows are made for: those of --database, else those that the question files name."""
+def made_rows(
+    args: argparse.Namespace, entries: Mapping[str, DatabaseEntry], rows: QuestionFiles
+) -> SyntheticRows | None:
+    """Rows beside those of the question files, where the flags ask for them; what keeps them from being richer is told.
+
+    They are made for the databases of --database, else for those that the question files name.
+    """
+    if args.provider != SYNTHETIC:
+        return None
+    from utils.synthesis.rows import SyntheticRows  # loads what other providers need not
+
     own = {pair.partition("=")[0].lower() for pair in args.database}
-    return [entry for name, entry in entries.items() if name.lower() in (own or named)]
+    chosen = [entry for name, entry in entries.items() if name.lower() in (own or rows.databases)]
+    made = SyntheticRows(chosen, (row.question for row in rows), synthesis_settings(args))
+    for note in made.notes:
+        print(f"synthesis: {note}")
+    return made

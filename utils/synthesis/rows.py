@@ -22,7 +22,7 @@ _TRIES_A_ROW = 40  # draws that come to nothing before a database is given up
 
 
 class SyntheticRows:
-    """An iterable of rows; it ends when `written` was told of enough accepted ones, or nothing new can be drawn.
+    """An iterable of rows; it ends when `take` was given enough accepted ones, or nothing new can be drawn.
 
     `entries` are the databases to draw from; `known` the rows of the question files.
     """
@@ -54,9 +54,14 @@ class SyntheticRows:
         """Whether enough rows were accepted."""
         return self._accepted.total() >= self._settings.target
 
-    def written(self, example: Example) -> None:
-        """Count a row that stage 3 is done with."""
-        self._accepted[example.db_name] += example.accepted
+    def take(self, example: Example) -> bool:
+        """Count a row that stage 3 is done with, unless enough were accepted while it was under way."""
+        wanted = not self.complete and not self._has_enough(example.db_name)
+        self._accepted[example.db_name] += wanted and example.accepted
+        return wanted
+
+    def _has_enough(self, database: str) -> bool:
+        return bool(self._settings.per_database) and self._accepted[database] >= self._settings.per_database
 
     def refused(self) -> Counter[str]:
         """Why draws came to nothing, over all databases."""
@@ -76,8 +81,7 @@ class SyntheticRows:
             for name in list(streams):
                 if self.complete:
                     return
-                most = self._settings.per_database
-                draft = next(streams[name], None) if not most or self._accepted[name] < most else None
+                draft = None if self._has_enough(name) else next(streams[name], None)
                 if draft is None:
                     del streams[name]
                 else:
