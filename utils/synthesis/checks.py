@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from utils.synthesis.intent import Aggregate, Best, Exists, Expression, Intent, walk
-from utils.synthesis.model import Collection, Column, Link
+from utils.synthesis.intent import Aggregate, Best, Exists, Expression, Intent, replaced, walk
 
 Row = tuple[Any, ...]
 MOST_ROWS = 200  # nobody reads a longer answer
@@ -52,22 +51,9 @@ def without_each(intent: Intent) -> Iterator[tuple[Expression, Intent]]:
                     if isinstance(node, Exists) and not rest and len(conditions) == 1 and not _may_be_empty(node):
                         continue
                     changed: Any = replace(node, **{name: rest})  # type: ignore[arg-type]
-                    yield condition, changed if isinstance(changed, Intent) else _replaced(intent, node, changed)
+                    yield condition, changed if isinstance(changed, Intent) else replaced(intent, node, changed)
 
 
 def _may_be_empty(exists: Exists) -> bool:
     """Whether a test for any row at all may tell rows apart."""
     return any(link.optional for link in exists.path)
-
-
-def _replaced(tree: Any, old: Any, new: Any) -> Any:
-    """A tree with one of its nodes, wherever it stands, replaced."""
-    if tree is old or (type(tree) is type(old) and tree == old):
-        return new
-    if isinstance(tree, tuple):
-        return tuple(_replaced(part, old, new) for part in tree)
-    if is_dataclass(tree) and not isinstance(tree, Collection | Column | Link | type):
-        changes = {one.name: _replaced(getattr(tree, one.name), old, new) for one in fields(tree)}
-        if any(changes[name] is not getattr(tree, name) for name in changes):
-            return replace(tree, **changes)
-    return tree

@@ -6,7 +6,7 @@ A renderer reads the tree alone, never what another has written, so that their a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal
 
 from utils.synthesis.model import Collection, Column, Link, Value
@@ -179,3 +179,16 @@ def walk(node: Any) -> Iterator[Any]:
 def named(intent: Intent) -> dict[str, Expression]:
     """Every result column of an intent with what it is: keys, columns, windows."""
     return dict((*intent.keys, *intent.columns, *intent.windows))
+
+
+def replaced(tree: Any, old: Any, new: Any) -> Any:
+    """A tree with one of its nodes, wherever it stands, replaced."""
+    if tree is old or (type(tree) is type(old) and tree == old):
+        return new
+    if isinstance(tree, tuple):
+        return tuple(replaced(part, old, new) for part in tree)
+    if is_dataclass(tree) and not isinstance(tree, Collection | Column | Link | type):
+        changes = {one.name: replaced(getattr(tree, one.name), old, new) for one in fields(tree)}
+        if any(changes[name] is not getattr(tree, name) for name in changes):
+            return replace(tree, **changes)
+    return tree

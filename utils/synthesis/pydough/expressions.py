@@ -17,11 +17,12 @@ from utils.synthesis.intent import (
     Path,
     Result,
     Window,
+    named,
     walk,
 )
 from utils.synthesis.model import Model
 from utils.synthesis.pydough.layout import Step, assignment, chain_text
-from utils.synthesis.pydough.styles import adds_up_choices, is_count
+from utils.synthesis.pydough.styles import adds_up_choices
 
 _COMPARISONS = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
 _ARITHMETIC = {"ADD": "+", "SUB": "-", "MUL": "*", "DIV": "/"}
@@ -29,8 +30,6 @@ _STRENGTH = {"OR": 1, "AND": 2, **dict.fromkeys(_COMPARISONS, 3), "ADD": 4, "SUB
 _RENAMED = {"IN": "ISIN", "JOIN": "JOIN_STRINGS"}
 _STARTS = {unit: f"start of {unit}" for unit in ("year", "quarter", "month", "week", "day")}
 
-
-_CHOICES_ADDED = 0.15
 _COUNTS_AS_FLOATS = 0.3
 _NOT_CALLED = 0.2
 
@@ -50,6 +49,8 @@ class Expressions:
         self._named_steps = dice.random() < 0.5
         self._texts_as_dates = dice.random() < 0.5
         self._first_by_rank = dice.random() < 0.35
+        self._adds_choices = dice.random() < 0.15
+        self._names_children = dice.random() < 0.6
         self._rows = intent.source.name  # what the rows of a group are called in it
         self._grouped = False
         self._per = ""
@@ -90,7 +91,7 @@ class Expressions:
                 text = f"{part(arguments[0])} {_COMPARISONS[operator]} {part(arguments[1])}"
                 if _is_flag(arguments):
                     text = self._flag(arguments, operator, prefix)
-            case "DIV" if is_count(arguments[0]) and self._dice.random() < _COUNTS_AS_FLOATS:
+            case "DIV" if self._is_count(arguments[0]) and self._dice.random() < _COUNTS_AS_FLOATS:
                 text = f"FLOAT({self._text(arguments[0], prefix)}) / {part(arguments[1], 1)}"
             case operator if operator in _ARITHMETIC:
                 text = f"{part(arguments[0])} {_ARITHMETIC[operator]} {part(arguments[1], 1)}"
@@ -120,6 +121,11 @@ class Expressions:
                 listed = ", ".join(self._text(one, prefix) for one in arguments)
                 return f"{_RENAMED.get(operator, operator)}({listed})"
         return f"({text})" if own < strength else text
+
+    def _is_count(self, expression: Expression) -> bool:
+        """Whether it is a number of rows, or a column that holds one."""
+        meant = named(self._intent).get(expression.name) if isinstance(expression, Result) else expression
+        return isinstance(meant, Aggregate) and meant.function == "COUNT"
 
     def _flag(self, arguments: Sequence[Expression], operator: str, prefix: str) -> str:
         """`is_open == True` as one writes it: `is_open`, or `~is_open`."""
@@ -163,11 +169,11 @@ class Expressions:
         return head, [Step("WHERE", (condition,))]
 
     def _aggregate(self, aggregate: Aggregate, prefix: str) -> str:
-        if adds_up_choices(aggregate) and self._dice.random() < _CHOICES_ADDED:
+        if adds_up_choices(aggregate) and self._adds_choices:
             return self._sum_of_choices(aggregate, prefix)
         head, steps = self._children_chain(aggregate.path, aggregate.where, prefix)
         rows = chain_text(head, steps)
-        if steps and not prefix and self._dice.random() < 0.6:
+        if steps and not prefix and self._names_children:
             children = aggregate.path[-1].name if aggregate.path else self._intent.source.name
             rows = self._name(f"matching_{children}", head, steps)
         if aggregate.value is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
-from utils.synthesis.intent import Aggregate, Field, Intent, Result, Window, walk
+from utils.synthesis.intent import Aggregate, Field, Intent, Named, Result, Window, walk
 from utils.synthesis.model import Link, Model
 from utils.synthesis.pydough.expressions import Expressions
 from utils.synthesis.pydough.layout import Step
-from utils.synthesis.pydough.styles import overall_average, parents_column, parents_link
+from utils.synthesis.pydough.styles import in_two_steps, overall_average, parents_column, parents_link
 
 _FROM_PARENTS = 0.5
 _CROSSED = 0.4
@@ -62,10 +63,11 @@ class _Writer(Expressions):
         self._assign("result", self._model.graph, [_calculate(columns)])
 
     def _each_row(self, head: str, steps: list[Step]) -> tuple[str, list[Step]]:
-        columns = [(name, self._text(expression)) for name, expression in self._intent.columns]
+        first, later = in_two_steps(self._intent.columns)
+        columns = [(name, self._text(expression)) for name, expression in first]
         if self._named_steps and steps and self._intent.where:
             head, steps = self._name(f"selected_{self._intent.source.name}", head, steps), []
-        return head, [*steps, *self._calculated(columns)]
+        return head, [*steps, *self._calculated(columns, later)]
 
     def _crossed(self, average: Aggregate, head: str, steps: list[Step]) -> tuple[str, list[Step]]:
         """Each row beside the average of all, which is worked out first and crossed with them."""
@@ -88,13 +90,14 @@ class _Writer(Expressions):
         if intent.where:
             children = self._name(f"selected_{link.name}", children, [Step("WHERE", (self._all_of(intent.where),))])
         self._rows, self._grouped = children, True
+        first, later = in_two_steps(intent.columns)
         columns = [(name, parents_column(key, link))]
-        for name, expression in intent.columns:
+        for name, expression in first:
             value = expression.value if isinstance(expression, Aggregate) else None
             is_parents = isinstance(value, Field) and [one.child for one in value.path] == [link.parent]
             columns.append((name, value.column.name if is_parents else self._text(expression)))  # type: ignore[union-attr]
         self._grouped = False
-        return link.parent, [Step("WHERE", (f"HAS({children})",)), *self._calculated(columns)]
+        return link.parent, [Step("WHERE", (f"HAS({children})",)), *self._calculated(columns, later)]
 
     def _groups(self, head: str, steps: list[Step]) -> tuple[str, list[Step]]:
         intent = self._intent
@@ -111,21 +114,29 @@ class _Writer(Expressions):
         partition = self._free(f"{keys[0]}_groups" if len(keys) == 1 else "groups")
         self._partition = partition
         self._grouped = True
+        first, later = in_two_steps(intent.columns)
         columns = [(name, name) for name in keys]
-        columns += [(name, self._text(expression)) for name, expression in intent.columns]
+        columns += [(name, self._text(expression)) for name, expression in first]
         self._grouped = False
         by = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
         steps = [*steps, Step("PARTITION", (f'name="{partition}"', f"by={by}"))]
         if self._named_steps and self._dice.random() < 0.4:
             head, steps = self._name(f"by_{'_and_'.join(keys)}", head, steps), []
-        return head, [*steps, *self._calculated(columns)]
+        return head, [*steps, *self._calculated(columns, later)]
 
-    def _calculated(self, columns: list[tuple[str, str]]) -> list[Step]:
-        """CALCULATE with what comes after it in mind: only the output where nothing else is needed."""
+    def _calculated(self, columns: list[tuple[str, str]], later: Sequence[Named] = ()) -> list[Step]:
+        """CALCULATE with what comes after it in mind: only the output where nothing else is needed.
+
+        Columns that are worked out `later` name the others, in a CALCULATE of their own.
+        """
         intent = self._intent
-        later = intent.having or intent.windows or intent.kept or intent.summary
+        if later:
+            made = {name: self._text(expression) for name, expression in later}
+            named = [(name, made.get(name, name)) for name, _ in (*intent.keys, *intent.columns)]
+            return [_calculate(columns), *self._calculated(named)]
+        goes_on = intent.having or intent.windows or intent.kept or intent.summary
         known = dict(columns)
-        if not later and set(known) == set(intent.output):
+        if not goes_on and set(known) == set(intent.output):
             return [_calculate([(name, known[name]) for name in intent.output])]
         return [_calculate(columns)] if columns else []
 

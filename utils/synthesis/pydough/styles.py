@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from utils.synthesis.intent import Aggregate, Best, Exists, Expression, Field, Intent, Result, Window, walk
+from collections.abc import Sequence
+
+from utils.synthesis.intent import (
+    Aggregate,
+    Best,
+    Exists,
+    Expression,
+    Field,
+    Intent,
+    Named,
+    Result,
+    Window,
+    replaced,
+    walk,
+)
 from utils.synthesis.model import Collection, Link, Model
 
 
@@ -65,9 +79,23 @@ def adds_up_choices(aggregate: Aggregate) -> bool:
     return not nested and not any(one.path for one in parts if isinstance(one, Field))
 
 
-def is_count(expression: Expression) -> bool:
-    """Whether it is a number of rows."""
-    return isinstance(expression, Aggregate) and expression.function == "COUNT"
+def in_two_steps(columns: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+    """Columns to work out first, and those that are worked out of them alone, by their names.
+
+    Of the number of orders, of late ones, and what share these are, the last is a division of the others.
+    """
+    known = {expression: name for name, expression in columns if isinstance(expression, Aggregate)}
+    first, later = [], []
+    for name, expression in columns:
+        named: Expression = expression
+        if not isinstance(expression, Aggregate):
+            for aggregate, column in known.items():
+                named = replaced(named, aggregate, Result(column))
+        if named == expression or any(isinstance(one, Aggregate) for one in walk(named)):
+            first.append((name, expression))
+        else:
+            later.append((name, named))
+    return first, later
 
 
 def _windows(intent: Intent) -> list[Window]:

@@ -96,6 +96,10 @@ class Conditions:
         fields = self._columns.fields(source, "category", depth=0)
         fields = [one for one in fields if one.column.distinct > 2 and is_sure(one)]
         field = self._columns.nearest(fields)
+        if field.column.distinct > 4 and self._lots.chance(0.4):
+            values = [value for value in field.column.values[:_FREQUENT] if _is_sayable(value)]
+            others = [constant_of(field.column, value) for value in self._lots.some(values, 2)]
+            return Call("NOT", (Call("IN", (field, *others)),))
         return Call("NE", (field, self.value_of(field.column)))
 
     def _text(self, source: Collection) -> Expression:

@@ -142,7 +142,8 @@ class RowFamilies(Pieces):
             aggregates = [self._measures.over(child, path, filtered=0.0) for _ in range(2)]
         else:
             aggregates = [self._measures.over(child, path, filtered=0.5)]
-        measured: list[Named] = [(names.of(one), one) for one in dict.fromkeys(aggregates)]
+        filled = self._lots.chance(0.25)
+        measured: list[Named] = [(names.of(one), _or_zero(one) if filled else one) for one in dict.fromkeys(aggregates)]
         intent = self._rows(
             source, self._where(source, (0.5, 0.4, 0.1), children=False, needed=False), shown + measured
         )
@@ -198,3 +199,10 @@ class RowFamilies(Pieces):
         ]
         intent = self._rows(source, (Exists(path, where),), shown + columns)
         return self._ordered(intent, [], limit=0.2)
+
+
+def _or_zero(aggregate: Aggregate) -> Expression:
+    """The same with 0 for rows to which nothing belongs, where a number may stand for it."""
+    number = aggregate.function in ("AVG", "MAX", "MIN", "MEDIAN")
+    dated = isinstance(aggregate.value, Field) and aggregate.value.column.kind == "date"
+    return Call("DEFAULT_TO", (aggregate, Constant(0))) if number and not dated else aggregate
