@@ -201,7 +201,7 @@ def number_function(call: Call, values: Sequence[Phrase], said: Sequence[str]) -
         case "SQRT":
             return Phrase(f"square root of {said[0]}")
         case "POWER":
-            if said[1] in ("2", "two"):
+            if call.arguments[1] == Constant(2):
                 return Phrase(f"square of {said[0]}", short="square")
             return Phrase(f"{_bare(said[0])} to the power of {said[1]}")
         case "LARGEST":

@@ -33,15 +33,10 @@ class Top:
 
 @dataclass(frozen=True)
 class BestRow:
-    """The best of the rows that belong to a row: "order with the highest total", "one with ..." for short, an "order".
-
-    `chosen` says that it is the best of some of them only.
-    """
+    """The best of the rows that belong to a row: "web order with the highest total", an "order"."""
 
     rows: str
-    short: str
     noun: str
-    chosen: bool
 
 
 @dataclass

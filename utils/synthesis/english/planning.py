@@ -148,6 +148,5 @@ def _best_row(clauses: Clauses) -> BestRow | None:
         return None
     if Exists(first.path, first.where) not in shapes.leaves(intent.where):
         return None
-    rows = clauses.best_rows(replace(first, where=()), intent.source)
     noun = clauses.lexicon.of_link(shapes.split_path(first.path)[0][-1]).one
-    return BestRow(rows, rows.replace(noun, "one", 1), noun, bool(first.where))
+    return BestRow(clauses.best_rows(first, intent.source), noun)

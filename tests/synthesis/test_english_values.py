@@ -1,0 +1,194 @@
+"""What is worked out of values, whose rows are grouped, which come first: word for word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.synthesis.english_support import SHOP, SHOP_HINTS, ask, at, clauses, field, is_
+from utils.synthesis.english.lexicon import Lexicon
+from utils.synthesis.english.phrases import Phrase
+from utils.synthesis.intent import Aggregate, Best, Call, Constant, Exists, Expression, Field, Intent, Result, Window
+from utils.synthesis.model import Column
+
+LIMIT, DUE, ORDERED = field("customers.credit_limit"), field("orders.due_date"), field("orders.order_date")
+DISCOUNT, TOTAL = field("orders.discount_rate"), field("orders.total")
+NUMBER = ("number", field("orders.order_id"))
+CUSTOMER = ("customer_id", field("orders.customer_id"))
+COUNT = ("n", Aggregate("COUNT"))
+
+
+def _phrase(expression: Expression, level: str = "rows", of: str = "orders") -> Phrase:
+    intent = Intent("", at(of), level, ("it",), columns=(("it", expression),))  # type: ignore[arg-type]
+    return clauses(intent).phrase(expression, at(of))
+
+
+def _text(date: Field, *parts: str) -> Call:
+    texts = [Call("STRING", (Call(part, (date,)),)) for part in parts]
+    return Call("JOIN", (Constant("-", "text"), *texts))
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (Call("ABS", (Call("SUB", (TOTAL, DISCOUNT)),)), "absolute difference between the order total and the discount rate"),
+        (Call("POWER", (Call("SUB", (TOTAL, DISCOUNT)), Constant(2))), "squared difference between the order total and the discount rate"),
+        (Call("SQRT", (Call("MUL", (TOTAL, DISCOUNT)),)), "geometric mean of the order total and the discount rate"),
+        (
+            Call("SIGN", (Call("SUB", (TOTAL, DISCOUNT)),)),
+            "sign of the order total minus the discount rate (1 where the order total is higher, 0 where both are equal, -1 where it is lower)",
+        ),
+        (Call("ABS", (Call("SUB", (TOTAL, Constant(5))),)), "absolute value of the order total minus $5"),
+        (Call("POWER", (TOTAL, Constant(2))), "square of the order total"),
+        (Call("INTEGER", (TOTAL,)), "order total (with its decimals cut off)"),
+        (_text(ORDERED, "YEAR", "QUARTER"), "year and quarter of the order date (as text such as 2023-Q1)"),
+        (_text(ORDERED, "YEAR", "MONTH"), "year and month of the order date (as text such as 2023-04)"),
+        (Call("MONTHNAME", (ORDERED,)), "order month name (as in Jan)"),
+        (Call("DAYNAME", (ORDERED,)), "weekday of the order date"),
+        (
+            Call("DIFFERENCE", (field("orders.customer.join_date"), ORDERED), "days"),
+            "number of days from the customer's join date to the order date",
+        ),
+        (Call("DEFAULT_TO", (TOTAL, Constant(0))), "order total ($0 where there is none)"),
+    ],
+)  # fmt: skip
+def test_values_that_are_worked_out(expression: Expression, said: str) -> None:
+    assert _phrase(expression).text == said
+
+
+def test_a_part_of_the_only_date_says_which_for_people_and_in_lists() -> None:
+    joined = Call("DAYNAME", (field("customers.join_date"),))
+    assert _phrase(joined, "groups", "customers").text == "weekday of the join date"
+    assert _phrase(joined, "rows", "customers").text == "weekday of the join date"
+
+
+def test_a_variance_is_not_rounded_to_cents() -> None:
+    def said(function: str) -> str:
+        return _phrase(Call("ROUND", (Aggregate(function, (), (), TOTAL), Constant(2))), "whole").note
+
+    assert (said("STD"), said("VAR")) == ("rounded to cents", "rounded to two decimals")
+
+
+@pytest.mark.parametrize(
+    ("register", "said"),
+    [
+        ("imperative", "Of all orders in France, take the first five by order ID and show the order ID."),
+        ("interrogative", "Of all orders in France, what are the first five by order ID? Show the order ID."),
+        ("terse", "Of all orders in France, the first five by order ID: order ID."),
+        ("report", "Please report the first five of all orders in France, sorted by order ID, showing the order ID."),
+        ("conversational", "Can you take all orders in France and give me the first five by order ID? I need the order ID."),
+        ("context", "Take all orders in France, sorted by order ID. Show the order ID of the first five."),
+    ],
+)  # fmt: skip
+def test_the_first_few_by_what_tells_rows_apart(register: str, said: str) -> None:
+    where = (is_("EQ", field("orders.customer.country"), "France"),)
+    intent = Intent("list", at("orders"), "rows", ("number",), where, columns=(NUMBER,))
+    cut = replace(intent, order=(("number", False),), limit=5)
+    assert ask(cut, register) == said.replace("orders in France", "orders of customers in France")
+
+
+def test_the_first_one_alone_is_chosen_among_equal_ones_by_a_rule() -> None:
+    intent = Intent("groups", at("orders"), "groups", ("customer_id", "n"), (), (CUSTOMER,), (COUNT,))
+    first = replace(intent, order=(("n", True), ("customer_id", False)), limit=1)
+    assert ask(first, "interrogative") == (
+        "Which customer has the most orders? Show the customer ID and number of orders. "
+        "If several tie, take the first by customer ID."
+    )
+
+
+def test_of_two_counts_it_is_said_which_decides() -> None:
+    things = ("things", Aggregate("NDISTINCT", (), (), field("orders.channel")))
+    intent = Intent("groups", at("orders"), "groups", ("customer_id", "n", "things"), (), (CUSTOMER,), (COUNT, things))
+    few = replace(intent, order=(("n", True), ("customer_id", False)), limit=3)
+    assert ", most orders first, ties by customer ID." in ask(few, "interrogative")
+    alone = replace(few, output=("customer_id", "n"), columns=(COUNT,))
+    assert ", largest first, ties by customer ID." in ask(alone, "interrogative")
+
+
+def test_groups_by_a_key_are_what_it_tells_apart_and_show_it() -> None:
+    intent = Intent("groups", at("orders"), "groups", ("customer_id", "n"), (), (CUSTOMER,), (COUNT,))
+    assert ask(intent, "interrogative") == (
+        "What are the customer ID and the number of orders for each customer? Leave out customers without any orders."
+    )
+    chosen = replace(intent, where=(is_("EQ", field("orders.channel"), "web"),))
+    assert ask(chosen, "interrogative").endswith("Leave out customers without any such orders.")
+    by_channel = replace(
+        intent, keys=(("channel", field("orders.channel")),), output=("channel", "n")
+    )  # called by its key, which needs no column of its own
+    assert ask(by_channel, "interrogative") == "How many orders are there for each order channel?"
+
+
+def test_conditions_stand_before_what_they_hold_for() -> None:
+    average = ("average", Aggregate("AVG", (), (), TOTAL))
+    where = (is_("EQ", field("orders.channel"), "web"),)
+    intent = Intent("groups", at("orders"), "groups", ("status", "n", "average"), where,
+                    (("status", field("orders.order_status")),), (COUNT, average))  # fmt: skip
+    for register in ("imperative", "interrogative", "conversational", "context"):
+        assert ask(intent, register).startswith("Among orders with channel 'web', "), register
+    assert ask(intent, "terse").startswith("For orders with channel 'web', number of orders")
+
+
+def test_periods_left_out_by_conditions_are_those_listed() -> None:
+    month = ("month", Call("START", (ORDERED,), "month"))
+    before = Window("PREV", Result("n"), ((Result("month"), False),))
+    change = ("change", Call("SUB", (Result("n"), before)))
+    intent = Intent(
+        "change", at("orders"), "groups", ("month", "n", "change"), (), (month,), (COUNT,), windows=(change,)
+    )
+    assert "from the previous month" in ask(intent, "imperative")
+    some = replace(intent, where=(is_("EQ", field("orders.channel"), "web"),))
+    assert "from the previous listed month" in ask(some, "imperative")
+
+
+def test_children_that_count_as_nothing_are_spoken_of_where_that_matters() -> None:
+    way = (at("customers").links["orders"],)
+
+    def said(function: str, *where: Expression) -> str:
+        counted = ("n", Aggregate("COUNT", way, where))
+        summary = (("it", function, "n"),)
+        intent = Intent("two_level", at("customers"), "rows", ("it",), columns=(counted,), summary=summary)
+        return ask(intent, "interrogative")
+
+    assert said("MIN").endswith("Count customers without any orders as 0.")
+    assert said("AVG", is_("EQ", field("orders.channel"), "web")).endswith(
+        "Count customers without any such orders as 0."
+    )
+    assert "Count" not in said("MAX")
+
+
+def test_places_have_their_article_and_what_they_are_where_names_meet() -> None:
+    def named(*countries: str) -> str:
+        where = is_("IN", field("customers.country"), *countries)
+        return clauses(Intent("", at("customers"), "rows", ())).trait(where, at("customers")).after
+
+    assert named("United States", "Canada") == "in the United States or Canada"
+    assert named("Canada") == "in Canada"
+    city = Column("customers", "city", "city", "text", "category", "City of residence", values=("Mexico", "Lyon"))
+    at("customers").columns["city"] = city
+    try:
+        assert named("Mexico") == "in the country of Mexico" and named("Canada") == "in Canada"
+    finally:
+        del at("customers").columns["city"]
+
+
+def test_what_is_no_noun_takes_what_its_description_begins_with() -> None:
+    def noun(name: str, description: str) -> str:
+        column = Column("orders", name, name, "number", "amount", description)
+        return Lexicon(SHOP, SHOP_HINTS).column(column).one
+
+    assert noun("paid", "Amount paid so far") == "amount paid so far"
+    assert noun("quantity", "Pieces ordered") == "quantity"
+    assert noun("paid", "How much of what the customer owes us for it came in") == "paid"
+
+
+def test_the_best_of_some_rows_is_said_to_be_of_these() -> None:
+    way = (at("customers").links["orders"],)
+    where = (is_("EQ", field("orders.channel"), "web"),)
+    best = Best(way, where, ((TOTAL, True), (field("orders.order_id"), False)), ORDERED)
+    columns = (("name", field("customers.name")), ("date", best))
+    intent = Intent("best", at("customers"), "rows", ("name", "date"), (Exists(way, where),), columns=columns)
+    assert ask(intent, "terse") == (
+        "For each customer with at least one order with channel 'web', the order with channel 'web' with the highest order "
+        "total: name and that order's order date. If several tie, take the one with the lowest order ID."
+    )
