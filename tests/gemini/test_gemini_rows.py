@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import random
 import signal
 import subprocess
@@ -205,6 +206,32 @@ def test_the_first_signal_finishes_what_is_in_flight_and_a_rerun_pays_only_for_t
         assert out.splitlines() == [f"{index} fine" for index in range(ROWS)]
         assert server.duplicates() == {}
         assert len(server.requests) == ROWS
+
+
+def test_whatever_ends_a_run_is_heard_by_what_it_asks_before_anything_else_is_sent() -> None:
+    heard: list[Exception] = []
+
+    class Asked:
+        def stop(self, reason: Exception) -> None:
+            heard.append(reason)
+
+        def at_work(self) -> contextlib.AbstractContextManager[None]:
+            return contextlib.nullcontext()
+
+    async def main() -> None:
+        async def work(row: str) -> None:
+            if row == "bad":
+                raise UserError("bad row")
+            await asyncio.sleep(0)
+            assert heard, "the others must find it stopped as soon as they go on"
+            await asyncio.sleep(60)
+
+        async for _ in run_rows(["bad", "b", "c"], work, 3, engine=Asked()):
+            pass
+
+    with pytest.raises(UserError, match="bad row"):
+        asyncio.run(main())
+    assert [str(one) for one in heard] == ["bad row"]
 
 
 def test_the_second_signal_stops_at_once(tmp_path):

@@ -99,15 +99,20 @@ class _Run:
 
     def halt(self, reason: Exception) -> None:
         if self.halted is None:
-            self.halted = reason
+            self._end(reason)
             self._loop.call_later(self._deadline_s, self.cut, reason)
-            if self._on_stop is not None:
-                self._on_stop(reason)
 
     def cut(self, reason: Exception) -> None:
+        if self.halted is None:
+            self._end(reason)
         if not self._cut.done():
-            self.halted = self.halted or reason
             self._cut.set_result(reason)
+
+    def _end(self, reason: Exception) -> None:
+        """Nothing new from here on, of this run or of what it asks."""
+        self.halted = reason
+        if self._on_stop is not None:
+            self._on_stop(reason)
 
     def on_signal(self, number: signal.Signals) -> None:
         if self.halted is not None:

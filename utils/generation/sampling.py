@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from utils.gemini.calls import MOST_OUTPUT_TOKENS, GeminiCall, Reply, Role
@@ -60,12 +61,21 @@ class Sampler:
                 yield number, await self.sample(system, turns, number, of)
             return
 
-        async def at_work(number: int) -> Sample:
-            with self._engine.at_work():
-                return await self.sample(system, turns, number, of)
+        missing = of
 
-        with self._engine.idle():
-            found = await asyncio.gather(*map(at_work, range(of)), return_exceptions=True)
+        async def one(number: int) -> Sample:
+            nonlocal missing
+            try:
+                return await self.sample(system, turns, number, of)
+            finally:
+                missing -= 1
+                if missing:  # the last one's place passes to the caller: nobody must seem idle in between
+                    places.enter_context(self._engine.idle())
+
+        with ExitStack() as places:
+            for _ in range(of - 1):  # the caller has one
+                places.enter_context(self._engine.at_work())
+            found = await asyncio.gather(*map(one, range(of)), return_exceptions=True)
         for number, sample in enumerate(found):
             if isinstance(sample, BaseException):
                 raise sample
