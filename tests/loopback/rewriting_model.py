@@ -39,7 +39,8 @@ class RewritingModel:
         last = prompt.turns[-1][1]
         if prompt.system.startswith(_REWRITING):
             rewrite = self.rewrites.get(last, DEFAULT_ANSWER)
-            return f'"{rewrite}"\n' if self.kinds.get(last) == GOOD else rewrite
+            quotes = self.kinds.get(last) == GOOD and '"' not in rewrite
+            return f'"{rewrite}"\n' if quotes else rewrite
         return self._programs.get(last.rpartition(_QUESTION)[2].strip(), DEFAULT_ANSWER)
 
 

@@ -63,7 +63,7 @@ def join(
     parent: Collection, name: str, child: Collection, keys: tuple[str, str], back: str, optional: bool = True
 ) -> None:
     """A plural link from parent to child, and its reverse."""
-    parent.links[name] = Link(parent.name, name, child.name, (keys,), False, optional, child.rows / parent.rows)
+    parent.links[name] = Link(parent.name, name, child.name, (keys,), False, optional, fanout=child.rows / parent.rows)
     child.links[back] = Link(child.name, back, parent.name, (keys[::-1],), True, False)
 
 

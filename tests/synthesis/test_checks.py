@@ -28,6 +28,10 @@ def _rows(columns=(NAME,), where: tuple[Expression, ...] = (), **more) -> Intent
     return Intent("list", OWNERS, "rows", output, where, columns=tuple(columns), **more)
 
 
+def _groups(*where: Expression) -> Intent:
+    return Intent("groups", OWNERS, "groups", ("state", "n"), where, (STATE,), (("n", Aggregate("COUNT")),))
+
+
 def _is(state: str) -> Call:
     return Call("EQ", (at("owners", "state"), Constant(state, "text")))
 
@@ -43,9 +47,11 @@ def _problem(intent: Intent, owners: int = 6) -> str:
         (_rows(), ""),
         (_rows(where=(_is("TX"),)), ""),
         (_rows(where=(_is("NY"),)), "no rows"),
-        (_rows(order=(("name", False),), limit=7), "fewer rows than the limit"),
+        (_rows(order=(("name", False),), limit=7), "hardly more rows than the limit"),
         (_rows((NAME, ("joined", at("owners", "joined")))), "a column of nulls"),
         (_rows((NAME, STATE), (_is("TX"),)), "a column of one value"),
+        (_groups(), ""),
+        (_groups(_is("TX")), "one group only"),
         (_rows(where=(Call("PRESENT", (at("owners", "rating"),)),)), "an idle condition: Call"),
         (_rows(where=(_is("TX"), Call("LT", (at("owners", "rating"), Constant(9))))), "an idle condition: Call"),
         (_rows(where=(Exists(path("owners", "items")),)), ""),

@@ -43,12 +43,12 @@ SAID = {
     "total (rounded to cents) by order channel, most orders first, ties by order channel.",
     ("groups, having", "interrogative"): "Which customer countries have a combined order total above $5,000? Show the "
     "customer country and combined order total, sorted alphabetically by customer country.",
-    ("groups, first few", "terse"): "Three order months with the highest combined order total of orders with channel 'web': "
-    "order month (shown by first day) and combined order total, highest first, ties by order month.",
+    ("groups, first few", "terse"): "The three order months with the highest combined order total of orders with channel 'web': "
+    "order month (shown as its first day) and combined order total, highest first, ties by order month.",
     ("whole", "interrogative"): "How many customers in Japan have no orders?",
     ("whole, percentage", "context"): "Of all orders placed in 2022, what percentage have channel 'web', rounded to one "
     "decimal?",
-    ("whole, several", "interrogative"): "What are the number of orders with channel 'web', their combined order total and "
+    ("whole, several", "interrogative"): "Can you give the number of orders with channel 'web', their combined order total and "
     "the number of different customers among them?",
     ("share", "interrogative"): "What percentage of all orders does each order channel account for, rounded to two decimals? "
     "Show the order channel, the number of orders and the percentage, most orders first, ties by order channel.",
@@ -56,14 +56,14 @@ SAID = {
     "rank is skipped). Show the order channel, combined order total and rank, sorted by rank, then by order channel.",
     ("rank within", "interrogative"): "For each country, which three customers have the highest credit limit? Show the "
     "country, name and credit limit, ties by customer ID. Sort alphabetically by country, then by rank.",
-    ("change", "imperative"): "Show the combined order total and the change from the previous month for each order "
-    "month (shown by first day), in chronological order.",
-    ("running", "terse"): "For orders placed in 2022, number of orders and running total by order month (shown by first "
-    "day), in chronological order.",
+    ("change", "imperative"): "For each order month (shown as its first day), show the combined order total and the "
+    "change from the previous month in the list, in chronological order.",
+    ("running", "terse"): "For each order month (shown as its first day): number of orders placed in 2022 and running "
+    "total, in chronological order.",
     ("above_average", "interrogative"): "Which active customers have a credit limit above the average of all such customers? "
     "Show the name and credit limit, sorted by credit limit, highest first, then by name.",
     ("best", "imperative"): "For each customer with at least one order, find the order with the most recent order date and "
-    "show the name and that order's order date and order total, sorted alphabetically by name. If several tie, take the one "
+    "show the name and that order's date and total, sorted alphabetically by name. If several tie, take the one "
     "with the lowest order ID.",
     ("presence", "interrogative"): "Which customers have at least one order with channel 'web' but none with channel "
     "'phone'? Show the customer ID and name.",
@@ -73,8 +73,8 @@ SAID = {
     ("text", "terse"): "All chair products: name and first three characters of the name.",
     ("gap", "interrogative"): "Among all orders with status 'P', which ten have the highest number of days from the order "
     "date to the due date? Show the order ID and number of days, highest first, ties by order ID.",
-    ("compare", "report"): "Break down the number of orders with channel 'web', the number of those with channel 'phone' and "
-    "the difference ('web' minus 'phone') by order month (shown by first day).",
+    ("compare", "report"): "We need the number of orders with channel 'web', the number with channel 'phone' and "
+    "the difference ('web' minus 'phone') by order month (shown as its first day).",
 }  # fmt: skip
 
 
@@ -201,12 +201,12 @@ def test_values_kept_by_a_condition_are_rows_that_meet_it() -> None:
 
 
 VALUES: list[tuple[str, Expression, str]] = [
-    ("customers", Call("UPPER", (field("customers.name"),)), "name in capitals"),
+    ("customers", Call("UPPER", (field("customers.name"),)), "name (in capitals)"),
     ("customers", Call("LENGTH", (field("customers.name"),)), "number of characters in the name"),
     ("customers", Call("SLICE", (field("customers.name"), Constant(0), Constant(1))), "first letter of the name"),
     ("customers", Call("GETPART", (field("customers.name"), constant(" "), Constant(-1))), "last word of the name"),
     ("customers", Call("GETPART", (field("customers.phone"), constant("-"), Constant(1))), "part of the phone before the '-'"),
-    ("customers", Call("JOIN", (constant(", "), field("customers.name"), field("customers.country"))), "name and country joined by ', '"),
+    ("customers", Call("JOIN", (constant(", "), field("customers.name"), field("customers.country"))), "name and country in one text (joined by ', ')"),
     ("customers", Call("REPLACE", (field("customers.name"), constant(" "), constant("-"))), "name with each blank replaced by '-'"),
     ("customers", Call("STRCOUNT", (field("customers.name"), constant(" "))), "number of blanks in the name"),
     ("customers", Call("LPAD", (field("customers.name"), Constant(8), constant("."))), "name filled up on the left with '.' to 8 characters"),
@@ -254,15 +254,15 @@ def window(function: str, *, by: bool = True, option: str = "", call: str = "", 
 
 
 def test_windows() -> None:
-    assert window("PREV") == "previous month's combined order total"
-    assert window("NEXT") == "next month's combined order total"
-    assert window("PREV", call="SUB") == "change in the combined order total from the previous month"
+    assert window("PREV") == "combined order total of the previous month in the list"
+    assert window("NEXT") == "combined order total of the next month in the list"
+    assert window("PREV", call="SUB") == "change in the combined order total from the previous month in the list"
     assert window("PREV", call="SUB", option="12") == (
         "change in the combined order total from the one twelve months before"
     )
     assert window("RELSUM", option="running") == "running total of the order total"
     assert window("RELAVG", option="3") == (
-        "moving average of the order total over that month and the two months before it"
+        "three-month moving average of the order total (over the month and the two before it in the list)"
     )
     assert window("RELAVG", by=False, per=("channel",)) == "average combined order total within the order channel"
     assert window("RELAVG", by=False, call="SUB") == (
@@ -309,7 +309,7 @@ RARE: list[tuple[Intent, str]] = [
     (
         Intent("", at("orders"), "rows", ("number", "days"), columns=(NUMBER, ("date", field("orders.order_date"))), via=VIA, windows=(
             ("days", Call("DIFFERENCE", (Window("PREV", Result("date"), ((Result("date"), False),), ("parent",)), Result("date")), "days")),)),
-        "What are the order ID and the number of days from the order date of the previous order of the same customer to the order date for each order?",
+        "For each order, can you list the order ID and the number of days from the order date of the previous order of the same customer to the order date?",
     ),
     (
         Intent("", at("customers"), "rows", ("name", "first"), columns=(NAME, ("first", Aggregate("MIN", ORDERS, (), field("orders.order_date")))),
@@ -369,7 +369,7 @@ def test_the_first_few_by_rank_come_in_the_order_that_is_asked() -> None:
         windows=windows,
         kept=(is_("LE", Result("place"), 3),),
     )
-    few = "Three order channels with the highest combined order total: order channel and combined order total"
+    few = "The three order channels with the highest combined order total: order channel and combined order total"
     assert ask(intent, "terse") == f"{few}, ties by order channel."
     assert ask(replace(intent, order=(("place", False),)), "terse") == f"{few}, highest first, ties by order channel."
     by_name = replace(intent, order=(("channel", False),))

@@ -233,6 +233,7 @@ def test_a_true_graph_is_read_whole(read: Read) -> None:
         "kind",
         "code",
     ]
+    assert [column.name for column in receipts.columns.values() if column.lacks] == ["clerk_key", "kind"]
     assert [column.name for column in clerks.columns.values() if column.unique] == ["key"]
     optional = {repr(link): link.optional for one in model.collections.values() for link in one.links.values()}
     assert optional == {"shops>receipts": True, "receipts>shop": False, "receipts>clerk": True, "clerks>boss": False}

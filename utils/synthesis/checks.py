@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from utils.synthesis.intent import Aggregate, Best, Exists, Expression, Intent, replaced, walk
+from utils.synthesis.intent import Aggregate, Best, Call, Exists, Expression, Intent, replaced, walk
 
 Row = tuple[Any, ...]
 MOST_ROWS = 200  # nobody reads a longer answer
+_LEFT_OUT = 2  # rows that a limit must leave out at least, or nobody would set it
 
 
 def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str:
@@ -18,13 +19,17 @@ def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str
     An answer of no rows, of too many, with a column of nulls or of one value in all rows, says little; and a condition
     without which the answer is the same is idle.
     """
-    rows = answer(intent)
+    if intent.limit is None:
+        rows = answer(intent)
+    else:
+        rows = answer(replace(intent, limit=intent.limit + _LEFT_OUT))
+        if rows and len(rows) < intent.limit + _LEFT_OUT:
+            return "hardly more rows than the limit"
+        rows = rows[: intent.limit]
     if not rows:
         return "no rows"
     if len(rows) > MOST_ROWS:
         return "too many rows"
-    if intent.limit is not None and len(rows) < intent.limit:
-        return "fewer rows than the limit"
     columns = list(zip(*rows, strict=True))
     if any(all(cell is None for cell in column) for column in columns):
         return "a column of nulls"
@@ -41,10 +46,22 @@ def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str
 
 
 def without_each(intent: Intent) -> Iterator[tuple[Expression, Intent]]:
-    """For each condition, wherever it stands in the tree, the intent without it."""
+    """For each condition, wherever it stands in the tree, and each alternative of one, the intent without it."""
     for node in walk(intent):
+        if isinstance(node, Call) and node.operator == "BETWEEN":
+            value, low, high = node.arguments
+            yield low, replaced(intent, node, Call("LE", (value, high)))
+            yield high, replaced(intent, node, Call("GE", (value, low)))
+        elif (
+            isinstance(node, Call)
+            and node.operator in ("OR", "IN")
+            and len(node.arguments) > 2 - (node.operator == "OR")
+        ):
+            for one in node.arguments[node.operator == "IN" :]:
+                rest = tuple(other for other in node.arguments if other is not one)
+                yield one, replaced(intent, node, replace(node, arguments=rest) if len(rest) > 1 else rest[0])
         if isinstance(node, Intent | Aggregate | Exists | Best):
-            for name in ("where", "having"):
+            for name in ("where", "having", "kept"):
                 conditions = getattr(node, name, ())
                 for condition in conditions:
                     rest = tuple(one for one in conditions if one is not condition)

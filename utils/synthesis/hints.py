@@ -51,6 +51,7 @@ class ColumnHint(_Hint):
     words: Words | None = None  # a value: "closing price"
     many: Words | None = None  # values: "closing prices"
     verb: Words | None = None  # what rows did on a date: customers who "joined", orders that "were placed" in 2023
+    says: Words | None = None  # before a value of a category: orders "handled by" a clerk, parts "of type" STEEL
     of: Words | None = None  # whose the value is, where it is not the row's own: the closing price of "the ticker"
 
 

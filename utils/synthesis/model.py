@@ -65,8 +65,8 @@ class Column:
 class Link:
     """A relationship from rows of `parent` to rows of `child`; `keys` are pairs of property names that are equal.
 
-    `singular` where it leads to one row at most; `optional` where it may lead to none; `fanout` is how many rows it
-    leads to on average.
+    `singular` where it leads to one row at most; `optional` where it may lead to none, `full` where in the data it
+    never does; `fanout` is how many rows it leads to on average.
     """
 
     parent: str
@@ -75,9 +75,15 @@ class Link:
     keys: tuple[tuple[str, str], ...]
     singular: bool
     optional: bool
+    full: bool = False
     fanout: float = 1.0
     description: str = ""
     synonyms: tuple[str, ...] = ()
+
+    @property
+    def lacks(self) -> bool:
+        """Whether in the data itself it leads to none from some rows, so that people speak of these."""
+        return self.optional and not self.full
 
     def __repr__(self) -> str:
         return f"{self.parent}>{self.name}"

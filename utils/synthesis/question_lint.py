@@ -84,7 +84,7 @@ def _joins_values(words: list[str], at: int) -> bool:
 
 def unresolved_pronoun(question: str, intent: Intent) -> Iterator[str]:
     """A pronoun without a noun of its number before it in the sentence."""
-    for sentence in _sentences(_without_values(question)):
+    for sentence in _sentences(_without_values(question).replace("shown as its ", "")):  # a period's, as its first day
         words = re.findall(r"[A-Za-z']+", sentence)
         for index, word in enumerate(words):
             before = [one.lower() for one in words[:index]]

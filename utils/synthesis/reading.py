@@ -219,6 +219,7 @@ class _Reading:
             keys=relationship.keys,
             singular=relationship.singular,
             optional=lonely > 0 or relationship.always_matches is False,
+            full=lonely == 0,
             fanout=matches / parent.table.rows,
             description=relationship.description,
             synonyms=tuple(item.get("synonyms", ())),

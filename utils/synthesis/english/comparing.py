@@ -26,7 +26,7 @@ def opposite(operator: str) -> str | None:
 
 def number_trait(voice: Voice, phrase: Phrase, operator: str, values: Sequence[str]) -> Trait:
     """A number compared with others: "with a tax above 5"; the others as they are said."""
-    if phrase.is_count or phrase.head.startswith(("number of ", "total number of ")):
+    if phrase.is_count or phrase.head.startswith("number of "):
         return count_trait(phrase, operator, values)
     if phrase.head.startswith("percentage of all ") and operator in _COUNTED:
         words = _COUNTED[operator].replace("fewer", "less")
@@ -54,7 +54,7 @@ def size(voice: Voice, operator: str, values: Sequence[str]) -> str:
         case "IN":
             return f"of {listed(values, 'or')}"
         case "BETWEEN":
-            return f"from {first} to {values[1]}"
+            return f"between {first} and {values[1]} inclusive"
     raise ValueError(f"no comparison: {operator}")
 
 
@@ -134,7 +134,7 @@ def dated(phrase: Phrase, when: str, act: str) -> Trait:
     """What happened when: by the act of a date where it is known, by its name else."""
     if act.startswith("were "):
         done = f"{act.removeprefix('were ')} {when}"
-        return verb(f"was {done}", after=done, when=when, place=1)
+        return verb(f"was {done}", after=done, when=when, place=3)
     if act:
         return Trait(f"{act} {when}", f"{act} {when}", when=when)
     if phrase.rows:
@@ -144,7 +144,7 @@ def dated(phrase: Phrase, when: str, act: str) -> Trait:
         after = (
             f"{near} {when.split(' ', 1)[1]}" if near and " or " not in when and "any" not in when else f"dated {when}"
         )
-        return Trait(f"is dated {when}", f"are dated {when}", after=after, when=when, place=1)
+        return Trait(f"is dated {when}", f"are dated {when}", after=after, when=when, place=3)
     return have(f"{a(phrase.name)} {when}", after=f"with {a(phrase.name)} {when}", when=when)
 
 

@@ -114,10 +114,13 @@ class Clauses(Values):
         """The trait of having a linked row with a trait: "whose order was placed in 1995"."""
         owner = self.lexicon.at_end(at, field.path)
         rows = noun_phrase(owner, [trait])
-        said = have(a(rows.one), whose=f"whose {owner.one} {trait.one}", heavy=True)
-        if not self.voice.habit(field.path, 0.4):
+        owns = owner.person or owner.one.split()[-1] in vocabulary.AGENTS
+        act, joint = ("belongs to", "of") if owns else ("is for", "for")
+        said = verb(f"{act} {a(rows.one)}", whose=f"whose {owner.one} {trait.one}", heavy=True)
+        said = replace(said, many=f"{act.replace('belongs', 'belong').replace('is', 'are')} {rows.many}")
+        if not self.voice.habit(field.path, 0.6):
             return said
-        return replace(said, after=f"of {rows.many}", after_one=f"of {a(rows.one)}")
+        return replace(said, after=f"{joint} {rows.many}", after_one=f"{joint} {a(rows.one)}")
 
     def _light(self, trait: Trait) -> Trait:
         """The trait, now and then without its form behind the noun, so that it makes a relative clause."""
@@ -225,7 +228,7 @@ class Clauses(Values):
         if field.path and not denied and self._adjective(column, constants, end):
             return self._of_linked(self._equal(Field((), column), operator, constants, end), field, at)
         if field.path:
-            return self._is_value(phrase, operator, values)
+            return self._of_linked(self._equal(Field((), column), operator, constants, end), field, at)
         plain = self._is_value(self._own_words(phrase, at), operator, values)
         if not denied and (before := self._adjective(column, constants, at)):
             after = "" if self.voice.chance(0.7) else plain.after
@@ -254,7 +257,7 @@ class Clauses(Values):
         places = [f"the {one}" if vocabulary.WITH_THE.fullmatch(one) else one for one in values]
         if self._is_elsewhere(field.column, values):
             places[0] = f"the {self.lexicon.column(field.column).one} of {places[0]}"
-        where = f"{'outside' if denied else 'in'} {listed(places, 'or')}"
+        where = f"outside {listed(places)}" if denied else f"in {listed(places, 'or')}"
         path = field.path
         while path and self.lexicon.is_place_noun(path[-1]):
             path = path[:-1]
@@ -263,7 +266,8 @@ class Clauses(Values):
             other = "" if denied else f"with {named} {listed(list(values), 'or')}"
             return verb(f"is {where}", after=where, place=0, beside=other)
         owner = self.lexicon.at_end(at, path)
-        said = have(f"{a(owner.one)} {where}", whose=f"whose {owner.one} is {where}", heavy=True)
+        said = verb(f"belongs to {a(owner.one)} {where}", whose=f"whose {owner.one} is {where}", heavy=True)
+        said = replace(said, many=f"belong to {owner.many} {where}")
         return replace(said, after=f"of {owner.many} {where}", after_one=f"of {a(owner.one)} {where}")
 
     def _is_elsewhere(self, column: Column, values: Sequence[str]) -> bool:
@@ -274,6 +278,9 @@ class Clauses(Values):
 
     def _is_value(self, phrase: Phrase, operator: str, values: Sequence[str]) -> Trait:
         head, text = phrase.name, listed(list(values), "or")
+        says = self.lexicon.says(phrase.column) if phrase.column else ""
+        if says and operator in ("EQ", "IN"):
+            return verb(f"is {says} {text}", after=f"{says} {text}", place=1)
         if operator in ("NE", "NOT IN"):
             what = f"{a(head)} other than {text}"
             return have(what, after=f"with {what}")
@@ -310,6 +317,9 @@ def _both(traits: Sequence[Trait]) -> Trait:
 
 
 def _either(traits: Sequence[Trait]) -> Trait:
+    if all(trait.one.startswith("has ") and trait.after.startswith("with ") for trait in traits):
+        what = " or ".join(trait.after.removeprefix("with ") for trait in traits)
+        return have(f"either {what}", after=f"with either {what}", heavy=True)
     one, many = " or ".join(trait.one for trait in traits), " or ".join(trait.many for trait in traits)
     return Trait(f"either {one}", f"either {many}", heavy=True)
 

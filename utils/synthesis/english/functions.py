@@ -29,9 +29,9 @@ _PARTS = {
     "DAY": ("day of the month", ""),
     "HOUR": ("hour of the day", "0 to 23"),
     "MINUTE": ("minute", ""),
-    "SECOND": ("second", ""),
+    "SECOND": ("seconds part", ""),
     "DAYNAME": ("weekday", ""),
-    "MONTHNAME": ("month name", "as in Jan"),
+    "MONTHNAME": ("month", "such as Jan"),
     "DAYOFWEEK": ("weekday", "0 for Monday to 6 for Sunday"),
 }
 
@@ -43,14 +43,12 @@ def date_part(call: Call, value: Phrase, alone: bool) -> Phrase:
     sort: Sort = "text" if call.operator in ("DAYNAME", "MONTHNAME") else "date" if unit else "number"
     if not alone:
         before, _, last = value.head.rpartition(" ")
-        short = {"MONTH": "month", "QUARTER": "quarter", "MONTHNAME": "month name"}.get(call.operator, unit)
+        short = {"MONTH": "month", "QUARTER": "quarter", "MONTHNAME": "month"}.get(call.operator, unit)
         if before and short and last in ("date", "time", "day", "timestamp"):
             head = f"{before} {short}"
         else:
             head = f"{head} of the {value.head}"
-    short = {"MONTHNAME": "month name", "DAYNAME": "weekday", "DAYOFWEEK": "weekday", "HOUR": "hour"}.get(
-        call.operator, ""
-    )
+    short = {"MONTHNAME": "month", "DAYNAME": "weekday", "DAYOFWEEK": "weekday", "HOUR": "hour"}.get(call.operator, "")
     return Phrase(head, sort=sort, note=note, short=short, blank=value.blank)
 
 
@@ -67,7 +65,7 @@ def moved(call: Call, date: Phrase) -> Phrase:
 
 def start_note(unit: str) -> str:
     """How a period is shown: by its first day."""
-    return "" if unit == "day" else f"shown by {'Monday' if unit == 'week' else 'first day'}"
+    return "" if unit == "day" else f"shown as its {'Monday' if unit == 'week' else 'first day'}"
 
 
 def gap(call: Call, first: Phrase, second: Phrase) -> Phrase:
@@ -98,8 +96,8 @@ def of_a_pair(operator: str, first: Phrase, second: Phrase) -> Phrase:
             return Phrase(f"squared difference between {pair}", short="squared difference")
         case "SQRT":
             return Phrase(f"geometric mean of {pair}", short="geometric mean", column=first.column)
-    note = f"1 where the {first.head} is higher, 0 where both are equal, -1 where it is lower"
-    return Phrase(f"sign of the {first.whole} minus the {second.whole}", short="sign", note=note)
+    head = f"whether the {first.whole} is above (1), equal to (0) or below (-1) the {second.whole}"
+    return Phrase(head, short="sign", article=False)
 
 
 def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants: Sequence[Constant]) -> Phrase | None:
@@ -108,17 +106,18 @@ def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants:
     given = [one.value for one in constants]
     match call.operator:
         case "UPPER":
-            return _text(f"{what} in {voice.one_of('capitals', 'upper case', 'capital letters')}")
+            return _text(what).noted(f"in {voice.one_of('capitals', 'upper case', 'capital letters')}")
         case "LOWER":
-            return _text(f"{what} in {voice.one_of('lower case', 'small letters')}")
+            return _text(what).noted(f"in {voice.one_of('lower case', 'small letters')}")
         case "LENGTH":
             return _number(f"number of characters in the {what}")
         case "STRIP":
-            return _text(f"{what} without blanks at either end")
+            return _text(what).noted("with blanks at both ends removed")
         case "SLICE":
             return _text(_slice(what, given))
         case "JOIN":
-            return _text(f"{listed([one.head for one in values])} joined by {voice.quoted(str(given[0]))}")
+            together = _text(f"{listed([one.head for one in values])} in one text")
+            return replace(together, short="text").noted(f"joined by {voice.quoted(str(given[0]))}")
         case "REPLACE":
             return _text(f"{what} with each {_character(voice, given[0])} {_replaced(voice, given[1])}")
         case "STRCOUNT":

@@ -6,7 +6,17 @@ from dataclasses import replace
 
 from utils.synthesis.english import ordering
 from utils.synthesis.english.items import columns_listed, named_before
-from utils.synthesis.english.parts import as_headline, listing, names_rows, over_rows, show, taken_over_all, which
+from utils.synthesis.english.parts import (
+    Listing,
+    as_headline,
+    listing,
+    names_rows,
+    over_rows,
+    show,
+    taken_over_all,
+    what_is,
+    which,
+)
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.plan import Plan
 from utils.synthesis.english.voice import Voice
@@ -14,29 +24,34 @@ from utils.synthesis.english.voice import Voice
 
 def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
     """Wordings of a question for measures of groups."""
-    if plan.traits and register != "imperative":
+    if plan.traits and (register != "imperative" or plan.scope):
         return _which_groups(plan, voice, register)
     shown = list(plan.columns.values())
     told = plan.keys if _are_called_by_key(plan) else []
     measures = [phrase for phrase in plan.columns_of_subject.values() if phrase not in told]
     if shown[: len(plan.keys)] != plan.keys or len(shown) == len(plan.keys):
         return _which_groups(plan, voice, register) if plan.traits else _explicit(plan, voice)
-    front, measures = over_rows(plan, voice, measures, apart=True)
+    if plan.intent.windows:
+        front = ""
+        measures = [_with_rows(plan, one) for one in measures]
+    else:
+        front, measures = over_rows(plan, voice, measures, apart=True)
     said = listing(plan, voice, measures)
     outs, then = said.outs, said.sort_sentence
     sort = f", sorted{said.sort[1:]}" if said.sort.startswith(", by ") else said.sort
     note = key_note(plan)
     one = f"{plan.rows.one}{note}"
-    by = f"{ordering.keys_listed(plan.keys)}{note}" if told else one
+    by = f"by {ordering.keys_listed(plan.keys)}{note}" if told else f"for each {one}"
     each = f"{voice.one_of('each', 'each', 'every')} {one}"
     verb = voice.one_of("show", "give", "calculate", "return")
     lead = f"{front}, " if front else ""
-    is_or_are = "is" if len(measures) == 1 else "are"
+    if plan.intent.windows:
+        return _each_first(f"for {each}", said, what_is(measures), voice, register)
     match register:
         case "imperative":
-            each_first = f"{lead}take {each} and {verb} {outs}{sort}." if lead else f"for {each}, {verb} {outs}{sort}."
+            each_first = [f"for {each}, {verb} {outs}{sort}."]
             return (
-                [each_first]
+                each_first
                 if plan.traits or (not lead and voice.chance(0.5))
                 else [f"{lead}{verb} {outs} for {each}{sort}."]
             )
@@ -44,20 +59,41 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
             if len(measures) == 1 and measures[0].is_count and measures[0].counted and not measures[0].note:
                 asked = f"how many {measures[0].counted.many} are there"
                 return [f"{lead}{asked} {voice.one_of('for each', 'per')} {one}?{then}"]
-            return [f"{lead}what {is_or_are} {outs} for {each}?{then}"]
+            if len(measures) == 1:
+                return [f"{lead}what is {outs} for {each}?{then}"]
+            if (asked := what_is(measures)) and not lead:
+                return [f"for {each}, {asked}?{then}"]
+            return [f"{lead}can you give {outs} for {each}?{then}"]
         case "terse":
-            return [f"{as_headline(lead)}{said.bare} by {by}{sort}."]
+            return [f"{as_headline(lead)}{said.bare} {by}{sort}."]
         case "report":
-            if plan.intent.windows:
-                return [f"{lead}for {each}, we need {outs}{sort}."]
-            return [f"{lead}break down {outs} by {by}{sort}.", f"{lead}we need {outs} by {by}{sort}."]
+            needed = f"{lead}we need {outs} {by}{sort}."
+            adds_up = all(one.is_count or one.head.startswith(("total ", "combined ")) for one in measures)
+            return [f"{lead}break down {outs} {by}{sort}.", needed] if adds_up else [needed]
         case "conversational":
-            return [f"{lead}I'd like to see {outs} by {by}{sort}.", f"{lead}can you tell me {outs} for {each}?{then}"]
+            return [f"{lead}I'd like to see {outs} {by}{sort}.", f"{lead}can you tell me {outs} for {each}?{then}"]
     if lead:
-        return [f"{lead}what {is_or_are} {outs} for {each}?{then}", f"{lead}{verb} {outs} for {each}{sort}."]
-    if plan.intent.windows:
-        return [f"for {each}, {verb} {outs}{sort}."]
+        return [f"{lead}{verb} {outs} for {each}{sort}."]
     return [f"we want to compare {plan.subject.many}{note}.  {verb} {outs} for each{sort}."]
+
+
+def _with_rows(plan: Plan, measure: Phrase) -> Phrase:
+    """A measure with the rows it is taken over, unless it names them."""
+    named = not plan.scope and names_rows(plan, measure)
+    return taken_over_all(plan, measure) if measure.over_all and not named else measure
+
+
+def _each_first(each: str, said: Listing, asked: str, voice: Voice, register: str) -> list[str]:
+    """Wordings that say first what each row is, so that others before or after it may be spoken of."""
+    outs, sort, then = said.outs, said.sort, said.sort_sentence
+    return {
+        "imperative": [f"{each}, {show(voice)} {outs}{sort}.", f"{each}, calculate {outs}{sort}."],
+        "interrogative": [f"{each}, {asked or f'can you give {outs}'}?{then}"],
+        "terse": [f"{each}: {said.bare}{sort}."],
+        "report": [f"{each}, we need {outs}{sort}.", f"{each}, please report {outs}{sort}."],
+        "conversational": [f"{each}, can you tell me {outs}?{then}", f"{each}, I'd like to see {outs}{sort}."],
+        "context": [f"{each}, {show(voice)} {outs}{sort}."],
+    }[register]
 
 
 def _are_called_by_key(plan: Plan) -> bool:
@@ -123,7 +159,7 @@ def _explicit(plan: Plan, voice: Voice) -> list[str]:
 
 def shared(plan: Plan, voice: Voice, register: str) -> list[str]:
     """Wordings of a question for what share of all falls to each group."""
-    if register not in ("interrogative", "conversational", "context"):
+    if register not in ("interrogative", "conversational", "context") or " of the " in plan.keys[0].head or plan.scope:
         return grouped(plan, voice, register)
     columns = [phrase for phrase in plan.columns.values() if phrase not in plan.keys]
     measure, share = columns[0], next(one for one in columns if one.name == "percentage")
@@ -147,11 +183,14 @@ def ranked(plan: Plan, voice: Voice, register: str) -> list[str]:
     assert top is not None
     phrase, descending = top.order[0]
     front, _ = over_rows(plan, voice, [phrase], apart=True)
-    if not front and phrase.over_all and not names_rows(plan, phrase):
+    if not front and phrase.over_all and (plan.scope or not names_rows(plan, phrase)):
         phrase = taken_over_all(plan, phrase)
     lead = f"{front}, " if front else ""
     first = ordering.direction(phrase, descending)
-    ties = {"ties": "equal values share a rank", "dense": "equal values share a rank and no rank is skipped"}
+    ties = {
+        "ties": "equal values share a rank, with a gap after them",
+        "dense": "equal values share a rank and no rank is skipped",
+    }
     tie = ties.get(top.ties) or ordering.ties(voice, top.order[1:])
     columns = [replace(named_before(one), note="" if one in plan.keys else one.note) for one in plan.columns.values()]
     columns[-1] = replace(columns[-1], head="rank", note="")
@@ -163,7 +202,7 @@ def ranked(plan: Plan, voice: Voice, register: str) -> list[str]:
     return {
         "imperative": [f"{lead}rank {what}.  {verb} {tail}."],
         "interrogative": [f"{lead}how do {plan.rows.many} rank{what.removeprefix(plan.rows.many)}?  {verb} {tail}."],
-        "terse": [f"{lead}ranking of {what}: {columns_listed(columns, articles=False)}{order}."],
+        "terse": [f"{as_headline(lead)}ranking of {what}: {columns_listed(columns, articles=False)}{order}."],
         "report": [f"{lead}please prepare a ranking of {what}.  {verb} {tail}."],
         "conversational": [f"{lead}can you rank {what}?  I need {tail}."],
         "context": [f"{lead}we want to rank {what}.  {verb} {tail}."],

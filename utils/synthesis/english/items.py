@@ -27,10 +27,12 @@ def columns_listed(phrases: Sequence[Phrase], articles: bool = True) -> str:
         again = bool(rows) and rows == before
         text = _of_the_same(phrase) if again else _of_others(last, phrase) if last is not None else ""
         text = text or phrase.the
-        said.append(text if articles or not phrase.article else text.removeprefix("the "))
+        kept = articles or not phrase.article or text.startswith("the same ")
+        said.append(text if kept else text.removeprefix("the "))
         last = phrase
         shorts.append(not again and phrase.article and not phrase.note and not rows and len(phrase.bare.split()) <= 4)
-        before = rows or ("" if phrase.over_all or phrase.rows else before)
+        named = phrase.head.removeprefix("number of ")  # what has been counted before goes by this name
+        before = rows or (named if named != phrase.head else "" if phrase.over_all or phrase.rows else before)
     if articles and len(said) > 1 and all(shorts):
         said = [said[0], *(text.removeprefix("the ") for text in said[1:])]
     return listed(said)
@@ -76,7 +78,7 @@ def _of_the_same(phrase: Phrase) -> str:
     if phrase.head.startswith("number of different"):
         return f"the {phrase.head} among them{note}"
     if " of the " in phrase.head:
-        return f"the {phrase.head} among them{note}"
+        return f"the {phrase.head.replace(' of the ', ' of their ', 1)}{note}"
     whose = "its" if phrase.joint == "of the" else "their"  # of one row, the best of several
     return f"{whose} {phrase.head}{note}"
 
@@ -87,12 +89,15 @@ def _of_others(last: Phrase, phrase: Phrase) -> str:
         return ""
     rows = taken_over(phrase)
     note = f" ({phrase.note})" if phrase.note else ""
-    rest = rows.removeprefix(phrase.of_what) if rows.startswith(phrase.of_what) else ""
+    rest = rows.removeprefix(phrase.of_what).strip() if rows.startswith(phrase.of_what) else ""
+    linked = rest.split()[:1] in (["of"], ["for"])
+    if phrase.is_count:
+        return f"the number {rest}{note}" if rest and not linked else ""
+    if rest:
+        return f"the same for {rest.partition(' ')[2] if linked else f'those {rest}'}{note}"
     if len(phrase.head.split()) > 4:
-        return (
-            f"that {phrase.joint} {f'those{rest}' if rest else f'all {rows}' if rows == phrase.of_what else rows}{note}"
-        )
-    return f"the {phrase.head} {phrase.joint} those{rest}{note}" if rest else ""
+        return f"the same for {'all ' if rows == phrase.of_what else ''}{rows}{note}"
+    return ""
 
 
 def as_such(phrase: Phrase, said: str) -> Phrase:
@@ -111,6 +116,10 @@ def named_before(phrase: Phrase) -> Phrase:
 
 def without_shared_note(phrases: Sequence[Phrase]) -> tuple[list[Phrase], str]:
     """Columns without the rounding that several of them share, and that rounding as a sentence."""
+    absent = [phrase.note for phrase in phrases if phrase.note.endswith(" where there is none")]
+    if len(absent) > 1 and len(set(absent)) == 1:
+        plain = [replace(one, note="") if one.note == absent[0] else one for one in phrases]
+        return plain, f"Show {absent[0]}"
     notes = [phrase.note for phrase in phrases if phrase.note.startswith("rounded")]
     if len(notes) < 2 or len(set(notes)) > 1:
         return list(phrases), ""

@@ -17,7 +17,7 @@ from utils.synthesis.words import is_plural, plural, singular
 
 _BARE_DATES = ("at", "date", "date time", "day", "moment", "time", "timestamp")
 _LONGEST_NAME = 4  # words
-_SYNONYM_CHANCE = 0.08
+_SYNONYM_CHANCE = 0.03
 _LONGEST_PATH = 4
 # Where the head of a description ends: "Kind of security: stock, etf or mutual fund" is "kind of security".
 _HEAD_ENDS = re.compile(r"[.,;:(]|\b(?:that|which|who|whose|where|when|as|in|on|at|for|from|to|with|within|under)\b")
@@ -126,18 +126,22 @@ class Lexicon:
         owner, noun = self.at_end(source, path), self.column(column)
         if column is self._model.collections[path[-1].child].label and column.unique:
             return Noun(owner.one, owner.many)
-        if noun.one.split()[0] in owner.one.split() or (
-            " " in noun.one and self._is_unmistakable(source, path, column)
-        ):
+        if noun.one.split()[0] in owner.one.split():
             return noun
         return Noun(f"{owner.one} {noun.one}", f"{owner.one} {noun.many}")
 
-    def _is_unmistakable(self, source: Collection, path: Path, column: Column) -> bool:
-        """Whether a name of several words is no other column's, and only one path leads to it."""
-        columns = [one for kin in self._model.collections.values() for one in kin.columns.values()]
-        same = [one for one in columns if one is not column and self.can_say(one)]
+    def is_telling(self, column: Column) -> bool:
+        """Whether a name tells whose value it is: one of several words that no other column has.
+
+        A "total price" or a "number of shares" could be of anything.
+        """
         words = self.column(column).one
-        return all(self.column(one).one != words for one in same) and self._ways(source, path[-1].child) == 1
+        columns = (one for kin in self._model.collections.values() for one in kin.columns.values())
+        return (
+            " " in words
+            and not words.startswith(("total ", "number of "))
+            and not any(self.column(one).one == words for one in columns if one is not column and self.can_say(one))
+        )
 
     def can_say(self, column: Column) -> bool:
         """Whether there are words for a column."""
@@ -186,6 +190,10 @@ class Lexicon:
         if act in ("joined", "registered", "graduated", "signed up", "were hired", "were born") and not rows.person:
             return ""
         return act
+
+    def says(self, column: Column) -> str:
+        """The words before a value that say that rows have it: "handled by", "of type"; "" where there are none."""
+        return self._hints.column(column.collection, column.name).says or ""
 
     def owner(self, column: Column) -> str:
         """Whose the value is where it is not the row's own: "the ticker"; else ""."""

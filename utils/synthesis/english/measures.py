@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.voice import Voice
 from utils.synthesis.words import ordinal
 
 _LEVELS = {"AVG": "average", "MEDIAN": "median"}
+_CHARGES = ("commission", "fee", "tax")
+_VAGUE = ("amount", "quantity", "value", "volume")  # whose total "of orders" could be the number of orders
 
 
 def measured(voice: Voice, function: str, option: str, value: Phrase) -> Phrase:
@@ -30,7 +34,7 @@ def measured(voice: Voice, function: str, option: str, value: Phrase) -> Phrase:
         case _:
             raise ValueError(f"no aggregate: {function}")
     sort = value.sort if function in ("MIN", "MAX", "ANYTHING") else "price" if value.sort == "price" else "number"
-    joint = "across" if " of " in head else "of"
+    joint = "across" if " of " in head else "on" if words.split()[-1] in _CHARGES else "of"
     short = head.replace(words, value.short) if value.short else ""
     column = value.column if function != "VAR" else None  # it is in squares of the unit
     return Phrase(head, joint=joint, sort=sort, short=short, column=column, note=value.note)
@@ -45,3 +49,15 @@ def _extreme(voice: Voice, function: str, value: Phrase) -> str:
     if value.head.startswith("number of "):
         return "largest" if most else "smallest"
     return "highest" if most else "lowest"
+
+
+def is_vague(phrase: Phrase) -> bool:
+    """Whether a measure of rows sounds like the number of rows, as the "total amount of orders" does."""
+    words = phrase.head.split()
+    return len(words) == 2 and words[1] in _VAGUE
+
+
+def possessed(phrase: Phrase, owner: str) -> Phrase:
+    """A measure with its owner in its name: "total order amount"."""
+    level, _, what = phrase.head.partition(" ")
+    return replace(phrase, head=f"{level} {owner} {what}", short="")

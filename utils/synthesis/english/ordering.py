@@ -17,12 +17,22 @@ def is_period(phrase: Phrase) -> bool:
     return phrase.sort == "date" and phrase.head.split()[-1] in _PERIODS
 
 
+def _is_numbered(phrase: Phrase) -> bool:
+    """Whether a value is the number of a month, an hour or the like, of which none is high."""
+    return phrase.sort == "number" and phrase.note.startswith(("0 ", "1 to "))
+
+
 def _most(phrase: Phrase, descending: bool) -> str:
     if phrase.sort == "count":
         return "most" if descending else "fewest"
     if phrase.sort == "date":
         return "latest" if descending else "earliest"
     return "highest" if descending else "lowest"
+
+
+def _is_of_different(phrase: Phrase) -> bool:
+    """Whether a count is one of different things, of which "the most different" could be those most unlike."""
+    return phrase.sort == "count" and phrase.name.startswith("number of different ")
 
 
 def _things(phrase: Phrase) -> str:
@@ -43,6 +53,8 @@ def _blanks(phrase: Phrase, descending: bool) -> str:
 def _first_said(voice: Voice, phrase: Phrase, descending: bool) -> str:
     name, most = phrase.name, _most(phrase, descending)
     match phrase.sort:
+        case "number" if _is_numbered(phrase):
+            return f"by {name}" + (", last first" if descending else "")
         case "count":
             return f"by {name}, {'largest' if descending else 'smallest'} first"
         case "number" | "price":
@@ -86,10 +98,15 @@ def sorted_by(voice: Voice, order: Order) -> str:
 def leading(voice: Voice, order: Order) -> str:
     """The order as what comes first: "most transactions first, ties by country"; "" where there is no such word."""
     phrase, descending = order[0]
-    if phrase.sort not in ("count", "number", "price", "date") or (is_period(phrase) and not descending):
+    if phrase.sort not in ("count", "number", "price", "date") or _is_numbered(phrase):
         return ""
-    what = _things(phrase) if phrase.sort == "count" else phrase.name
-    said = f"{_most(phrase, descending)} {what} first{_blanks(phrase, descending)}"
+    if is_period(phrase) and not descending:
+        return ""
+    if _is_of_different(phrase):
+        said = f"{'highest' if descending else 'lowest'} {phrase.name} first"
+    else:
+        what = _things(phrase) if phrase.sort == "count" else phrase.name
+        said = f"{_most(phrase, descending)} {what} first{_blanks(phrase, descending)}"
     return f"{said}, {ties(voice, order[1:])}" if order[1:] else said
 
 
@@ -122,6 +139,8 @@ def by_name(phrase: Phrase, descending: bool) -> str:
 
 def superlative(phrase: Phrase, descending: bool) -> str:
     """What the first few have: "the most transactions", "the highest total amount"."""
+    if _is_of_different(phrase):
+        return f"the {'highest' if descending else 'lowest'} {phrase.whole}"
     if phrase.sort == "count":
         what = phrase.counted.many if phrase.counted else _things(phrase)
         if phrase.counted and phrase.rows and not phrase.is_count:

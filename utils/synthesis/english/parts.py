@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from utils.synthesis.english import ordering
 from utils.synthesis.english.items import columns_listed, without_shared_note
 from utils.synthesis.english.lexicon import Noun
+from utils.synthesis.english.measures import is_vague, possessed
 from utils.synthesis.english.phrases import Phrase, Trait, joined, noun_phrase
 from utils.synthesis.english.plan import Plan
 from utils.synthesis.english.voice import Voice
@@ -70,12 +71,29 @@ def _asked(noun: Noun, traits: Sequence[Trait]) -> str:
     return f"{noun_phrase(noun, others).many} {last.many}"
 
 
+def what_is(columns: Sequence[Phrase]) -> str:
+    """The question for one or two values: "how many orders are there, and what is the total tax"; "" for others.
+
+    "What are" goes with two in the plural only, and few are.
+    """
+    said = columns_listed(columns)
+    if len(columns) == 1:
+        return f"what is {said}"
+    first = columns[0]
+    rest = said.removeprefix(f"{first.the} and ")
+    if len(columns) > 2 or rest == said or not first.is_count or not first.counted or first.note:
+        return ""
+    return f"how many {first.counted.many} are there, and what is {rest}"
+
+
 def over_rows(plan: Plan, voice: Voice, measures: Sequence[Phrase], apart: bool) -> tuple[str, list[Phrase]]:
     """Measures with the rows that they are taken over said once: in words before them, or in the first of them.
 
     `apart` asks for words before them ("among transactions placed in 2022"), where there are any conditions.
     """
     of_all = [phrase for phrase in measures if phrase.over_all]
+    if len(of_all) == len(measures) == 1 and of_all[0].is_count:
+        apart = False  # "for orders placed in 2022, the number of orders" says it twice
     if plan.scope and (apart or len(of_all) < len(measures)):
         rows = plan.scoped.many
         front = voice.one_of(f"among {rows}", f"considering only {rows}", f"for {rows}", f"looking only at {rows}")
@@ -94,6 +112,8 @@ def taken_over_all(plan: Plan, phrase: Phrase) -> Phrase:
     """A measure with the rows of the question that it is taken over."""
     if phrase.is_count:
         return replace(phrase, counted=plan.scoped)
+    if not plan.scope and is_vague(phrase):
+        return possessed(phrase, plan.noun.one)
     return replace(phrase, rows=plan.scoped.many)
 
 

@@ -32,7 +32,7 @@ class Phrase:
     `short` is what it is called once it has been named. `counted` are the things that a count counts. `over_all` says
     that it is taken over the rows that the whole question is about; `of_what` are the rows without their conditions.
     `who` and `that` are what a percentage says of its rows: "that were placed in 1995". `many` is the plural, `column`
-    tells the unit of its numbers, `blank` that it may be missing.
+    tells the unit of its numbers, `blank` that it may be missing, `tells_rows` that no other rows have such a value.
     """
 
     head: str
@@ -50,6 +50,7 @@ class Phrase:
     many: str = ""
     column: Column | None = None
     blank: bool = False
+    tells_rows: bool = False
 
     @property
     def bare(self) -> str:
@@ -115,7 +116,7 @@ class Trait:
     @property
     def is_choice(self) -> bool:
         """Whether it is one of several, which nothing may follow."""
-        return self.one.startswith("either ")
+        return self.one.startswith(("either ", "has either "))
 
 
 def have(what: str, **forms: str | bool | int) -> Trait:
@@ -148,6 +149,9 @@ def _noun_phrase(noun: Noun, traits: Sequence[Trait], one: bool) -> str:
     others = [trait for trait in traits if trait not in before]
     after = [trait for trait in others if trait.after and (not trait.heavy or len(others) == 1)]
     clauses = [trait for trait in others if trait not in after]
+    if clauses and not noun.person:  # a clause would seem to speak of the noun that comes last
+        after = [trait for trait in after if trait.after.split()[0] not in ("with", "of", "for")]
+        clauses = [trait for trait in others if trait not in after]
     if one:
         after = [replace(trait, after=trait.after_one or trait.after) for trait in after]
     parts = [*(trait.before for trait in before), name, *_joined_after(after)]

@@ -33,7 +33,10 @@ class Top:
 
 @dataclass(frozen=True)
 class BestRow:
-    """The best of the rows that belong to a row: "web order with the highest total", an "order"."""
+    """The best of the rows that belong to a row: "order with the highest total", an "order".
+
+    Where not all of them count it is the best "among these", which have been spoken of.
+    """
 
     rows: str
     noun: str

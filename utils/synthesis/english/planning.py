@@ -149,4 +149,5 @@ def _best_row(clauses: Clauses) -> BestRow | None:
     if Exists(first.path, first.where) not in shapes.leaves(intent.where):
         return None
     noun = clauses.lexicon.of_link(shapes.split_path(first.path)[0][-1]).one
-    return BestRow(clauses.best_rows(first, intent.source), noun)
+    rows = clauses.best_rows(replace(first, where=()), intent.source)
+    return BestRow(f"{rows} among these" if first.where else rows, noun)

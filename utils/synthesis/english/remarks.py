@@ -30,7 +30,9 @@ def _childless(plan: Plan, clauses: Clauses) -> Iterator[str]:
     """That rows count to which nothing belongs: "Include customers without any transactions"."""
     intent = plan.intent
     aggregates = [one for one in walk(intent.columns) if isinstance(one, Aggregate)]
-    if intent.level != "rows" or intent.summary or intent.having or intent.kept or not aggregates:
+    if intent.level != "rows" or intent.summary or intent.kept or not aggregates:
+        return
+    if intent.having and not all(isinstance(one, Call) and one.operator in ("LT", "LE") for one in intent.having):
         return
     if intent.limit is not None and plan.order and plan.order[0][1]:
         return  # those with most have some
@@ -38,7 +40,7 @@ def _childless(plan: Plan, clauses: Clauses) -> Iterator[str]:
         return
     first = aggregates[0]
     many, _tail = shapes.split_path(first.path)
-    if many and (first.where or any(link.optional for link in many)):
+    if many and (first.where or any(link.lacks for link in many)):
         children = clauses.lexicon.of_link(many[-1]).many
         yield f"Include {plan.noun.many} without any {'such ' if first.where else ''}{children}"
 

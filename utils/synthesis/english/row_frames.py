@@ -28,9 +28,11 @@ def listed_rows(plan: Plan, voice: Voice, register: str) -> list[str]:
             last = columns[-1]
             if last.is_count and last.counted and not last.note and sum(phrase.is_count for phrase in columns) == 1:
                 outs = columns_listed([*columns[:-1], as_such(last, last.counted.many)])
-                return [f"how many {last.counted.many} does {each} {one} have?  {verb} {outs}{sort}."]
+                return [f"how many {last.counted.many} does each {one} have?  {verb} {outs}{sort}."]
             if not plan.traits:
-                return [f"what {'is' if len(columns) == 1 else 'are'} {outs} {of} {each} {one}?{then}"]
+                if len(columns) == 1:
+                    return [f"what is {outs} {of} {each} {one}?{then}"]
+                return [f"for {each} {one}, can you list {outs}?{then}"]
         case "terse":
             return [*_rows_first(plan, voice, register, said), f"{said.bare} {of} all {many}{sort}."]
         case "report":
@@ -42,7 +44,7 @@ def listed_rows(plan: Plan, voice: Voice, register: str) -> list[str]:
                 f"I'd like to see {outs} {of} {each} {one}{sort}.",
             ]
             if not plan.traits:
-                return [*wordings, f"can you give me {outs} {of} each {one}?{then}"]
+                return [*wordings, f"for each {one}, can you give me {outs}?{then}"]
             return [*wordings, *_rows_first(plan, voice, register, said)]
     return _rows_first(plan, voice, register, said)
 
@@ -81,7 +83,8 @@ def of_the_best(plan: Plan, voice: Voice, register: str) -> list[str]:
     others = [replace(one, head=f"{plan.noun.one} {one.head}") if one.head in taken else one for one in others]
     own = columns_listed(others)
     own = own if len(others) == 1 else own.replace(" and ", ", ")
-    outs = f"{own} and that {best.noun}'s {columns_listed(values, articles=False)}"
+    of_best = [replace(one, head=_without_owner(one.head, best.noun)) for one in values]
+    outs = f"{own} and that {best.noun.split()[-1]}'s {columns_listed(of_best, articles=False)}"
     few = f"the {best.rows}"
     verb, each = show(voice), f"{voice.one_of('each', 'every')} {plan.rows.one}"
     match register:
@@ -100,3 +103,9 @@ def of_the_best(plan: Plan, voice: Voice, register: str) -> list[str]:
             return [f"for {each}, I'd like to see {few}.  Please {verb} {outs}{sort}."]
         case _:
             return [f"for {each}, take {few} and {verb} {outs}{sort}."]
+
+
+def _without_owner(head: str, noun: str) -> str:
+    """A value's name behind its owner's: "that transaction's time" of a "transaction time"."""
+    rest = head.removeprefix(f"{noun} ")
+    return head if rest in ("ID", "number") else rest

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from utils.synthesis.english import ordering
 from utils.synthesis.english.items import columns_listed, named_before, taken_over, told_apart
-from utils.synthesis.english.parts import names_rows, over_rows, show, taken_over_all
+from utils.synthesis.english.parts import as_headline, names_rows, over_rows, show, taken_over_all
 from utils.synthesis.english.phrases import Counted, Phrase, noun_phrase
 from utils.synthesis.english.plan import Plan, Top
 from utils.synthesis.english.voice import Voice
@@ -43,7 +43,7 @@ def _order(plan: Plan, voice: Voice, top: Top, phrase: Phrase) -> tuple[str, str
 
 def _reads_better_apart(plan: Plan, top: Top, phrase: Phrase, register: str, lead: str) -> bool:
     """Whether so much is said of the rows that what the first few have does not go well with it."""
-    if top.exact or not ordering.has_superlative(phrase):
+    if top.exact or not plan.traits or not ordering.has_superlative(phrase):
         return False
     return bool(_OPEN_CLAUSES & set(plan.rows.many.split())) or (register == "context" and not lead)
 
@@ -64,7 +64,7 @@ def _in_one(
         case "interrogative":
             return [f"{lead}{asked}?  {verb} {outs}."]
         case "terse":
-            wordings = [f"{lead}{few.removeprefix('the ')}: {bare}."]
+            wordings = [f"{lead}{few}: {bare}."]
             if top.descending and top.number > 1 and ordering.has_superlative(phrase) and not taken_over(phrase):
                 wordings.append(f"{lead}top {top.number} {plan.rows.many} by {phrase.bare}: {bare}.")
             return wordings if not top.exact else wordings[:1]
@@ -99,7 +99,7 @@ def _among(
         case "interrogative":
             return [f"{among}, {asked}?  {verb} {outs}."]
         case "terse":
-            return [f"{lead}{rows}, only {few}: {bare}."]
+            return [f"{as_headline(lead)}{rows}, only {few}: {bare}."]
         case "report":
             return [f"{among}, please report {few}, showing {outs}."]
         case "conversational":
@@ -113,20 +113,23 @@ def _by_place(plan: Plan, top: Top, lead: str, columns: list[Phrase], voice: Voi
     """The question for the first few by what tells rows apart: "Of all ..., take the first five by order number"."""
     rows, one = plan.rows.many, top.number == 1
     by = " and then ".join(ordering.by_name(phrase, descending) for phrase, descending in top.order)
-    first = f"first {'one' if one else in_words(top.number)}"
+    first = "first" if one else f"first {in_words(top.number)}"
     outs, bare = columns_listed(columns), columns_listed(columns, articles=False)
     verb = show(voice)
+    if len(columns) == 1 and not top.descending and not one:
+        few = f"the first {in_words(top.number)} {ordering.plural_of(columns[0])} of all {rows}"
+        return [f"{lead}{verb} {few}.", f"{lead}what are {few}?"] if register != "terse" else [f"{lead}{few}."]
     match register:
         case "interrogative":
             return [f"{lead}of all {rows}, {'which is' if one else 'what are'} the {first} by {by}?  {verb} {outs}."]
         case "terse":
             return [f"{lead}of all {rows}, the {first} by {by}: {bare}."]
         case "report":
-            return [f"{lead}please report the {first} of all {rows}, sorted by {by}, showing {outs}."]
-        case "conversational":
+            return [f"{lead}please list the {first} {plan.rows.one if one else rows}, by {by}, showing {outs}."]
+        case "conversational" if plan.traits:
             return [f"{lead}can you take all {rows} and give me the {first} by {by}?  I need {outs}."]
-        case "context":
-            return [f"{lead}take all {rows}, sorted by {by}.  {verb} {outs} of the {first}."]
+        case "context" if plan.traits:
+            return [f"{lead}take all {rows}, sorted by {by}.  For the {first}, {verb} {outs}."]
     return [f"{lead}of all {rows}, take the {first} by {by} and {verb} {outs}."]
 
 
@@ -190,12 +193,12 @@ def first_few_within(plan: Plan, voice: Voice, register: str) -> list[str]:
         case "interrogative":
             return [f"{lead}for each {per}, {asked}?  {verb} {outs}{tail}.{order}"]
         case "terse":
-            return [f"{lead}{few.removeprefix('the ')} per {per}: {bare}{tail}.{order}"]
+            return [f"{lead}{few} per {per}: {bare}{tail}.{order}"]
         case "report":
             return [f"{lead}please report {few} for each {per}, showing {outs}{tail}.{order}"]
         case "conversational":
             return [f"{lead}can you tell me {asked} for each {per}?  I need {outs}{tail}.{order}"]
-    return [f"{lead}taking each {per} by itself, find {few}{tail}.  {verb} {outs}.{order}"]
+    return [f"{lead}within each {per}, find {few}{tail}.  {verb} {outs}.{order}"]
 
 
 def _inner(plan: Plan, top: Top) -> Counted:

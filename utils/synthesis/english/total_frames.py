@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from utils.synthesis.english.items import columns_listed, without_shared_note
-from utils.synthesis.english.parts import as_headline, how_many, names_rows, over_rows, taken_over_all
+from utils.synthesis.english.items import columns_listed, taken_over, without_shared_note
+from utils.synthesis.english.parts import as_headline, how_many, names_rows, over_rows, taken_over_all, what_is
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.plan import Plan
 from utils.synthesis.english.voice import Voice
 from utils.synthesis.intent import Aggregate, walk
 from utils.synthesis.words import listed
 
+_SHORT = 4  # words
 _WORDS = {
     "AVG": "average", "MAX": "highest", "MIN": "lowest", "MEDIAN": "median", "SUM": "overall", "ANYTHING": "",
     "STD": "sample standard deviation of the", "VAR": "sample variance of the",
@@ -25,7 +26,9 @@ def in_all(plan: Plan, voice: Voice, register: str) -> list[str]:
     measures = list(plan.columns.values())
     if len(measures) == 1 and (special := _one_figure(plan, voice, measures[0], register)):
         return special
-    front, measures = over_rows(plan, voice, measures, apart=register == "context")
+    long = len(measures) > 1 and len(plan.scoped.many.split()) > _SHORT
+    long = long and not (register == "interrogative" and measures[0].is_count)
+    front, measures = over_rows(plan, voice, measures, apart=register == "context" or long)
     columns, remark = without_shared_note(measures)
     if remark:
         plan.remarks.append(remark)
@@ -33,35 +36,28 @@ def in_all(plan: Plan, voice: Voice, register: str) -> list[str]:
         outs, note = replace(columns[0], note="").the, f", {columns[0].note}"
     else:
         outs, note = columns_listed(columns), ""
-    first = columns[0]
-    if (
-        register == "interrogative"
-        and len(columns) > 1
-        and first.is_count
-        and first.over_all
-        and not front
-        and not first.note
-    ):
-        rest = columns_listed([first, *columns[1:]]).split(" and ", 1) if len(columns) == 2 else None
-        if rest and rest[1].startswith("their "):
-            return [f"{how_many(plan.noun, plan.scope)}, and what is {rest[1]}?"]
-    return _told(outs, f"{front}, " if front else "", len(columns), note, voice, register)
+    if register == "interrogative" and len(columns) == 2 and not front and (question := what_is(columns)):
+        if columns[0].over_all:
+            counted = f"how many {plan.scoped.many} are there"
+            question = question.replace(counted, how_many(plan.noun, plan.scope))
+        return [f"{question}?"]
+    asked = "what is" if len(columns) == 1 else "can you give"
+    return _told(outs, f"{front}, " if front else "", asked, note, voice, register)
 
 
-def _told(outs: str, lead: str, count: int, note: str, voice: Voice, register: str) -> list[str]:
-    verb = "is" if count == 1 else "are"
+def _told(outs: str, lead: str, asked: str, note: str, voice: Voice, register: str) -> list[str]:
     match register:
         case "imperative":
             return [f"{lead}{voice.one_of('calculate', 'work out', 'find')} {outs}{note}."]
         case "interrogative":
-            return [f"{lead}what {verb} {outs}{note}?"]
+            return [f"{lead}{asked} {outs}{note}?"]
         case "terse":
             return [f"{as_headline(lead)}{outs.removeprefix('the ')}{note}."]
         case "report":
             return [f"{lead}please report {outs}{note}.", f"{lead}we need {outs}{note}."]
         case "conversational":
             return [f"{lead}can you tell me {outs}{note}?", f"{lead}I'd like to know {outs}{note}."]
-    return [f"{lead}what {verb} {outs}{note}?", f"{lead}{voice.one_of('calculate', 'work out')} {outs}{note}."]
+    return [f"{lead}{asked} {outs}{note}?", f"{lead}{voice.one_of('calculate', 'work out')} {outs}{note}."]
 
 
 def _one_figure(plan: Plan, voice: Voice, phrase: Phrase, register: str) -> list[str]:
@@ -76,8 +72,6 @@ def _one_figure(plan: Plan, voice: Voice, phrase: Phrase, register: str) -> list
                 return [f"{asked}?"]
             case "conversational":
                 return [f"can you tell me {asked}?", f"I'd like to know {asked}."]
-            case "context" if plan.scope:
-                return [f"{voice.one_of('looking at', 'we are looking at')} {plan.scoped.many}: how many are there?"]
         return []
     if phrase.that and phrase.over_all:
         asked = f"what percentage of {plan.scoped.many} {phrase.that}{note}"
@@ -110,33 +104,46 @@ def summarised(plan: Plan, voice: Voice, register: str) -> list[str]:
         if plan.keys:
             front, measure = _of_groups(plan, voice, measure)
         words = [_WORDS.get(function, function.lower()) for _name, function, other in summary if other == result]
-        texts.append(_leveled(words, measure, plan.rows.one))
+        texts.append(_leveled(words, measure, plan.rows.one, plan.rows.many if plan.keys else ""))
     if plan.keys and plan.scope and not measures:
         front, _ = over_rows(plan, voice, [], apart=True)
+    functions = {function for _name, function, _result in summary}
+    if plan.keys and plan.scope and functions != {"MAX"}:
+        plan.remarks.append(f"Leave out {plan.subject.many} without any such {plan.noun.many}")
     if not plan.keys and measures:
-        _childless_too(plan, plan.named[measures[0]], {function for _name, function, _result in summary})
-    return _told(f"the {listed(texts)}", f"{front}, " if front else "", len(summary), "", voice, register)
+        _childless_too(plan, plan.named[measures[0]], functions)
+    asked = "what is" if len(summary) == 1 else "what are"
+    return _told(f"the {listed(texts)}", f"{front}, " if front else "", asked, "", voice, register)
 
 
 def _of_groups(plan: Plan, voice: Voice, measure: Phrase) -> tuple[str, Phrase]:
     if plan.scope or not measure.over_all:
-        return over_rows(plan, voice, [measure], apart=True)[0], measure
+        front, [said] = over_rows(plan, voice, [measure], apart=True)
+        return front, said
     if not names_rows(plan, measure):
         return "", taken_over_all(plan, measure)
     return "", measure
 
 
-def _leveled(words: Sequence[str], measure: Phrase, per: str) -> str:
+def _leveled(words: Sequence[str], measure: Phrase, per: str, grouped: str) -> str:
     """ "average and highest number of orders per customer"; the most that any one has is that "of any one customer"."""
     single = set(words) <= {"highest", "lowest"}
-    return f"{listed(list(words))} {measure.whole} {'for any one' if single else 'per'} {per}"
+    if measure.sort == "count":
+        words = [{"highest": "largest", "lowest": "smallest"}.get(word, word) for word in words]
+    if measure.sort != "count" and not single and grouped:
+        return f"{listed(list(words))} across all {grouped} of the {measure.whole}"
+    each = f"{'for any one' if single else 'per'} {per}"
+    rows = taken_over(measure)
+    if not set(rows.split()) & {"whose", "that", "who", "with"}:
+        return f"{listed(list(words))} {measure.whole} {each}"
+    return f"{listed(list(words))} {measure.head} {each} {measure.joint} {rows}"
 
 
 def _childless_too(plan: Plan, measure: Phrase, functions: set[str]) -> None:
     """A remark on rows without any of what is measured, where these change the answer."""
     aggregates = [one for one in walk(plan.intent.columns) if isinstance(one, Aggregate) and one.path]
     filtered = any(one.where for one in aggregates)
-    lacking = filtered or any(link.optional for one in aggregates for link in one.path)
+    lacking = filtered or any(link.lacks for one in aggregates for link in one.path)
     if plan.intent.having or not lacking or functions == {"MAX"}:
         return
     zero = measure.sort == "count" or measure.head.startswith("total ")

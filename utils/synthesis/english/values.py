@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from utils.synthesis.english import comparing, functions, shapes
 from utils.synthesis.english.lexicon import Noun
-from utils.synthesis.english.measures import measured
+from utils.synthesis.english.measures import is_vague, measured, possessed
 from utils.synthesis.english.phrases import Counted, Phrase, Sort, joined, noun_phrase
 from utils.synthesis.english.windows import Windows
 from utils.synthesis.intent import Aggregate, Best, Call, Constant, Exists, Expression, Field, Path, Result, Window
@@ -20,6 +20,7 @@ _SORTS: Mapping[str, Sort] = {
 }  # fmt: skip
 _NEVER_BLANK = ("COUNT", "SUM", "NDISTINCT")
 _COMPARISONS = ("GT", "GE", "LT", "LE", "EQ", "NE", "BETWEEN", "IN")
+_LONG_LABEL = 2  # words
 _BETWEEN_LABELS = {"SUB": ("difference", "minus"), "DIV": ("ratio", "to")}
 
 
@@ -56,7 +57,7 @@ class Values(Windows):
         sort: Sort = "price" if column.unit == "price" else _SORTS.get(column.role, "text")
         if sort == "text" and column.kind in ("number", "date"):
             sort = "date" if column.kind == "date" else "number"
-        blank = column.lacks or any(link.optional for link in field.path)
+        blank = column.lacks or any(link.lacks for link in field.path)
         return Phrase(noun.one, sort=sort, many=noun.many, column=column, blank=blank)
 
     def key(self, expression: Expression, at: Collection) -> Phrase:
@@ -91,7 +92,7 @@ class Values(Windows):
         if call.operator in functions.DATE_PARTS:
             value = call.arguments[0]
             alone = self.intent.level == "groups" and isinstance(value, Field) and self._is_only_date(value, at)
-            return functions.date_part(call, self.phrase(value, at), alone)
+            return self._of_owner(functions.date_part(call, self.phrase(value, at), alone), value, at)
         if call.operator == "DIFFERENCE":
             return functions.gap(call, *(self._date_of(one, at) for one in call.arguments))
         if call.operator == "MOVED":
@@ -119,6 +120,14 @@ class Values(Windows):
         phrase = self.phrase(date, at)
         owner = self.lexicon.at_end(at, date.path).one if isinstance(date, Field) and date.path else ""
         return replace(phrase, head=f"{owner}'s {phrase.head}") if owner and owner not in phrase.head else phrase
+
+    def _of_owner(self, part: Phrase, date: Expression, at: Collection) -> Phrase:
+        """A part of another row's date with whose it is: "customer join year", "hour of the customer's join time"."""
+        owner = self.lexicon.at_end(at, date.path).one if isinstance(date, Field) and date.path else ""
+        if not owner or set(owner.split()) & set(part.head.split()):
+            return part
+        first, of, rest = part.head.partition(" of the ")
+        return replace(part, head=f"{first}{of}{owner}'s {rest}" if of else f"{owner} {part.head}")
 
     def _is_only_date(self, date: Field, at: Collection) -> bool:
         """Whether rows have no other date that a month could be of: one of orders is when they were placed."""
@@ -154,7 +163,8 @@ class Values(Windows):
             if not isinstance(constant, Constant) or isinstance(constant.value, bool):
                 return "the first", "the second"
             said.append(self.voice.constant(constant))
-        return said[0], said[1]
+        long = any(len(label.split()) > _LONG_LABEL for label in said)
+        return ("the first", "the second") if long else (said[0], said[1])
 
     def _less_rate(self, amount: Expression, rate: Expression, operator: str, at: Collection) -> Phrase:
         """An amount less or plus a part of it: "extended price net of discount"."""
@@ -191,7 +201,7 @@ class Values(Windows):
         fields = [one for one in shapes.fields_of(call.arguments[0]) if not one.path]
         of = self.lexicon.column(fields[0].column).one if fields else ""
         counted = of.removeprefix("number of ")
-        head = f"level of {counted}" if counted != of else f"{of} level".strip()
+        head = f"level of {counted}" if counted != of else f"{of} {'band' if ' per ' in of else 'level'}".strip()
         return Phrase(head, sort="text", note=note)
 
     def _case(self, condition: Expression, at: Collection) -> str:
@@ -241,9 +251,11 @@ class Values(Windows):
             phrase = Phrase(f"number of {counted.many}", joint="across", sort="count", counted=counted)
         else:
             phrase = measured(self.voice, aggregate.function, aggregate.option, self.phrase(value, child))
+            columns = {one.column for one in shapes.fields_of(value)}
+            phrase = replace(phrase, tells_rows=bool(columns) and all(map(self.lexicon.is_telling, columns)))
         if aggregate.function == "ANYTHING":
             return replace(phrase, of_what="")
-        may_lack = bool(where) or any(link.optional for link in many)
+        may_lack = bool(where) or any(link.lacks for link in many)
         blank = may_lack and aggregate.function not in _NEVER_BLANK
         phrase = replace(phrase, over_all=over_all, of_what=noun.many, blank=blank)
         if over_all:
@@ -252,9 +264,13 @@ class Values(Windows):
             periods = [trait.when for trait in self.traits(where, child)]
             if all(periods):
                 return replace(phrase, head=" ".join([phrase.head, *periods]), short=phrase.head)
-        if not where and len(many) == 1 and noun.one.split()[-1] in phrase.head.split():
+        if not where and len(many) == 1 and (phrase.tells_rows or noun.one.split()[-1] in phrase.head.split()):
             return phrase
-        return replace(phrase, rows=rows.many)
+        return (
+            possessed(phrase, noun.one)
+            if not where and len(many) == 1 and is_vague(phrase)
+            else replace(phrase, rows=rows.many)
+        )
 
     def _is_own(self, column: Column, at: Collection) -> bool:
         """Whether a child's value is said to be the parent's own: the closing price of "the ticker"."""
@@ -270,7 +286,7 @@ class Values(Windows):
                     return self.lexicon.of_link(link)
             if end.key == (value.column.name,):
                 return self.lexicon.rows(end.name)
-            return self.lexicon.key(at, value.path, value.column)
+            return self.lexicon.field(at, value.path, value.column)
         phrase = self.phrase(value, at)
         return Noun(phrase.head, phrase.many or plural(phrase.head))
 
@@ -280,13 +296,13 @@ class Values(Windows):
         if (extra := shapes.extra_conditions(part, whole)) and isinstance(whole, Aggregate):
             many, tail = shapes.split_path(whole.path)
             noun = self.lexicon.of_link(many[-1]) if many else self.lexicon.rows(at.name)
-            said = joined(self.traits([shapes.moved(one, tail) for one in extra], self.model.end(at, many)))
+            extras = self.traits([shapes.moved(one, tail) for one in extra], self.model.end(at, many))
             if whole.function == "COUNT":
                 rows = self.rows(at, many, [shapes.moved(one, tail) for one in whole.where])
                 over_all = not many and not whole.where
                 phrase = Phrase("percentage", rows.many, short="percentage", over_all=over_all, of_what=noun.many)
-                return replace(phrase, who=noun.who, that=said)
-            head = f"percentage of the {self.phrase(whole, at).whole} that comes from {noun.many} {noun.who} {said}"
+                return replace(phrase, who=noun.who, that=joined(extras))
+            head = f"percentage of the {self.phrase(whole, at).whole} that comes from {noun_phrase(noun, extras).many}"
             return Phrase(head, short="percentage")
         first, second = self.phrase(part, at), self.phrase(whole, at)
         name = first.name if isinstance(part, Result) else first.whole

@@ -54,11 +54,18 @@ PLAIN = _set(
 # Of numbers, no names: the "amount paid" is meant. Others end in "ed".
 PARTICIPLES = _set("bought due hidden kept left lost made paid put run sent sold spent taken won written")
 # Places that are spoken of with an article.
-WITH_THE = re.compile(r"USA?|UK|United .*|Netherlands|Philippines|.* (?:Republic|Islands|Emirates)")
+WITH_THE = re.compile(
+    r"middle east|usa|us|uk|united .*|netherlands|philippines|.* (?:republic|islands|emirates)", re.IGNORECASE
+)
 # Endings that no abbreviation has.
 ENGLISH = re.compile(r"[a-z]{3,}(?:ed|ing|able|ible|ment|tion|sion|ship|ness|ity|ance|ence|ory|ist|ism|ture|ally)s?")
 TECHNICAL = _set("tbl table dim fact vw view tb stg raw tmp")  # before or after a name, said by nobody
 
+AGENTS = _set(  # who do things although one says "that" of them
+    "bank branch brand broker carrier clinic club company department hospital hotel maker manufacturer merchant office "
+    "organisation organization producer publisher restaurant school seller shop store studio supplier team university "
+    "vendor warehouse"
+)
 PERSONS = _set(
     "actor adult agent applicant artist athlete author buyer candidate captain child clerk client coach colleague "
     "contact contractor courier customer dentist director doctor donor driver employee engineer expert farmer "
@@ -77,7 +84,7 @@ GROUPS = _set("segment department sector industry division category class genre 
 # One-word names that say nothing without what they belong to: "type" of what?
 VAGUE = _set(
     "type kind name title status state size category class code number date time level amount value description "
-    "currency source mode group label position color colour brand model format grade tier rank role priority price "
+    "currency source mode group label position color colour model format grade tier rank role priority price "
     "quantity total rate score gender age phase stage reason result outcome method channel unit"
 )
 ADJECTIVE = re.compile(r"[a-z]+(?:ed|ing|ive|ful|able|ible|ous|ic|ent|ary|less|new|open|male|overdue|paid|unpaid|sent)")

@@ -10,7 +10,10 @@ from utils.synthesis.words import a, in_words, plural
 
 _PERIODS = ("START", "YEAR", "QUARTER", "MONTH")
 _PARTS = {"4": "quartile", "5": "quintile", "10": "decile", "100": "percentile"}
-_TIES = {"ties": ", equal ones share a place", "dense": ", equal ones share a place and no place is skipped"}
+_TIES = {
+    "ties": ", equal ones share a place, with a gap after them",
+    "dense": ", equal ones share a place and no place is skipped",
+}
 
 
 class Windows(Speaker):
@@ -27,23 +30,27 @@ class Windows(Speaker):
                 part = _PARTS.get(window.option, "group")
                 low = "highest" if window.by[0][1] else "lowest"
                 head = f"{part}{within} by {self.results[window.by[0][0].name].name}"
-                return Phrase(
-                    head, sort="rank", short=part, note=f"1 to {window.option}, 1 for the {low}{self._ties(window)}"
-                )
+                note = f"1 to {window.option}, 1 for the {low}{self._ties(window)}"
+                if self.chosen and not within:
+                    note = f"among these {self.group.many}, {note}"
+                return Phrase(head, sort="rank", short=part, note=note)
             case "PREV" | "NEXT":
                 same = f" of the same {self.per(window)}" if window.per == ("parent",) else within
                 other = self._other_row(window)
-                head = f"{measure.name} of the {other}{same}" if same else f"{other}'s {measure.name}"
+                head = f"{measure.name} of the {other}{same}"
                 if int(window.option or 1) > 1:
                     head = f"{measure.name} {other}{same}"
+                elif self.alone and not same:
+                    head = f"figure for the {other}"
                 return Phrase(head, sort=measure.sort, column=measure.column, blank=True)
             case "RELSUM" | "RELAVG":
                 return self._over_rows(window, measure, within)
             case "RELCOUNT" | "RELSIZE":
                 valued = f" with {a(measure.name)}" if window.function == "RELCOUNT" and window.value else ""
                 these = "these " if valued and self.chosen else ""
-                in_all = "" if valued else " in all"
-                return Phrase(f"number of {these}{self.group.many}{valued}{within}{in_all}", sort="count")
+                in_all = "" if valued else " listed"
+                note = "" if within else "the same on every row"
+                return Phrase(f"number of {these}{self.group.many}{valued}{within}{in_all}", sort="count", note=note)
         raise ValueError(f"no window: {window.function}")
 
     def _first_place(self, window: Window) -> str:
@@ -72,8 +79,9 @@ class Windows(Speaker):
         if window.option:
             kind, period = "moving total" if total else "moving average", self._period(window)
             others = int(window.option) - 1
-            span = f"over that {period} and the {in_words(others)} {plural(period) if others > 1 else period} before it"
-            return Phrase(f"{kind}{of} {span}{within}", short=kind, column=column)
+            before = f"the {in_words(others)} before it in the list" if others > 1 else "the one before it in the list"
+            head = f"{in_words(others + 1)}-{period} {kind}"
+            return Phrase(f"{head}{of}{within}", short=kind, note=f"over the {period} and {before}", column=column)
         if total:
             return Phrase(f"overall {_untotalled(name)}{within}", short=f"overall {name}", column=column)
         return Phrase(f"average {name}{within or f' of all {self.group.many}'}", short=f"average {name}", column=column)
@@ -113,10 +121,9 @@ class Windows(Speaker):
         measure = self.results[part.name]
         within = f" within the {self.per(whole)}" if whole.per else ""
         if measure.is_count and measure.counted:
-            of = f"all {'these ' if self.scoped else ''}{measure.counted.many}"
+            of = f"all {'such ' if self.scoped else ''}{measure.counted.many}"
         else:
-            of = f"the overall {_untotalled(measure.name)}"
-            of += f" of these {measure.of_what}" if self.scoped and measure.of_what else ""
+            of = "the overall total" if self.scoped else f"the overall {_untotalled(measure.name)}"
         return Phrase(f"percentage of {of}{within}", short="percentage")
 
     def change(self, value: object, window: Window, what: str) -> Phrase:
@@ -140,7 +147,8 @@ class Windows(Speaker):
         steps, period = int(window.option or 1), self._period(window)
         before = window.function == "PREV"
         if steps == 1:
-            return f"{'previous' if before else 'next'} {'listed ' if self._has_gaps() else ''}{period}"
+            where = "" if window.per else " in the list"
+            return f"{'previous' if before else 'next'} {period}{where}"
         return f"{in_words(steps)} {plural(period)} {'before' if before else 'later'}"
 
     def _period(self, window: Window) -> str:
@@ -151,10 +159,6 @@ class Windows(Speaker):
             if isinstance(expression, Call) and expression.operator in _PERIODS:
                 return expression.option or {"YEAR": "year"}.get(expression.operator) or self.results[name].name
         return self.group.one
-
-    def _has_gaps(self) -> bool:
-        """Whether conditions may leave out periods between others, as those without a row that meets them."""
-        return bool(self.intent.where)
 
 
 def _untotalled(name: str) -> str:

@@ -51,6 +51,8 @@ class Columns:
         found = []
         for path in self.singular_paths(source, depth):
             end = self.model.end(source, path)
+            if path and len(end.key) > 1:
+                continue  # what only joins others has no name for the row it is seen from
             for column in end.of_role(*roles):
                 if not path or column.role != "name" or column is end.label:
                     found.append(Field(path, column))

@@ -40,17 +40,22 @@ class Conditions:
     def some(
         self, source: Collection, weights: tuple[float, ...], children: bool = True, kinds: tuple[str, ...] = ()
     ) -> tuple[Expression, ...]:
-        """As many as drawn by `weights` (of none, one, two, ...), each on its own column, of any of `kinds`."""
+        """As many as drawn by `weights` (of none, one, two, ...), each on its own column, of any of `kinds`.
+
+        No two are on columns of the same other row, or on rows that refer to the source.
+        """
         wanted = self._lots.weighted(dict(enumerate(weights)))
         found: list[Expression] = []
         for _ in range(4 * wanted):
             if len(found) == wanted:
                 break
             try:
-                condition = self.one(source, children, kinds)
+                condition = self.one(source, children and not any(map(_is_of_children, found)), kinds)
             except NothingFitsError:
                 continue
-            if not _columns(condition) & {column for other in found for column in _columns(other)}:
+            others = [one for other in found for one in _fields(other)]
+            paths, columns = {one.path for one in others if one.path}, {one.column for one in others}
+            if not any(one.path in paths or one.column in columns for one in _fields(condition)):
                 found.append(condition)
         return tuple(found)
 
@@ -149,7 +154,7 @@ class Conditions:
 
     def _pair(self, source: Collection) -> Expression:
         dates = source.of_role("date")
-        pairs = comparable(source)
+        pairs = [pair for pair in comparable(source) if pair[0].unit != "share"]
         pairs += [(a, b) for a in dates for b in dates if a is not b and a.time == b.time]
         first, second = self._lots.one(pairs)
         return Call(self._lots.one(["GT", "LT"]), (Field((), first), Field((), second)))
@@ -217,7 +222,8 @@ class Conditions:
     def _either(self, source: Collection) -> Expression:
         kinds = ("category", "number", "flag", "missing")
         first, second = self.one(source, False, kinds), self.one(source, False, kinds)
-        if _columns(first) & _columns(second):
+        fields = [*_fields(first), *_fields(second)]
+        if len({one.column for one in fields}) < len(fields) or any(one.path for one in fields):
             raise NothingFitsError
         return Call("OR", (first, second))
 
@@ -267,5 +273,9 @@ def _overlap(one: Column, other: Column) -> bool:
     return 0.05 < (a + 1e-9) / (b + 1e-9) < 20
 
 
-def _columns(condition: Expression) -> set[Column]:
-    return {one.column for one in walk(condition) if isinstance(one, Field)}
+def _is_of_children(condition: Expression) -> bool:
+    return any(isinstance(one, Exists | Aggregate) for one in walk(condition))
+
+
+def _fields(condition: Expression) -> list[Field]:
+    return list(dict.fromkeys(one for one in walk(condition) if isinstance(one, Field)))

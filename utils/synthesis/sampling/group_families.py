@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from utils.synthesis.intent import (
@@ -22,9 +23,12 @@ from utils.synthesis.sampling.measures import Names, is_never_null
 from utils.synthesis.sampling.pieces import Pieces
 
 _EDGES = ((2,), (1,), (3,), (1, 3), (1, 3))  # of the quantiles, where classes of a number part
-_CLASSES = {
-    2: (("high", "low"), ("large", "small"), ("upper", "lower")),
-    3: (("high", "medium", "low"), ("large", "medium", "small"), ("A", "B", "C")),
+_CLASSES: Mapping[int, Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    2: {"rate": (("high", "low"),), "size": (("high", "low"), ("large", "small"))},
+    3: {
+        "rate": (("high", "medium", "low"), ("A", "B", "C")),
+        "size": (("high", "medium", "low"), ("large", "medium", "small"), ("A", "B", "C")),
+    },
 }
 _UNDATED = "category", "any_of", "flag", "number"  # conditions that leave no gap in the calendar as such
 _UNITS = {"month": 4.0, "quarter": 2.0, "year": 2.0}
@@ -110,6 +114,8 @@ class GroupFamilies(Pieces):
         output = (*intent.output, *(() if inner and most == 1 else (rank[0],)))
         intent = replace(intent, windows=(rank,), kept=kept, output=output)
         order = (*((key, False) for key in per), (rank[0], False), *((key, False) for key, _ in keys if key not in per))
+        if inner and most == 1:
+            order = order[:1]  # of each outer group there is one row
         return replace(intent, order=tuple(one for one in order if one[0] in output))
 
     def bucket(self) -> Intent:
@@ -118,7 +124,8 @@ class GroupFamilies(Pieces):
         column = self._lots.one([c for c in source.of_role("amount", "measure") if not c.lacks and c.distinct > 5])
         names = Names(self._columns)
         edges = sorted({rounded(column, column.quantiles[place]) for place in self._lots.one(_EDGES)}, reverse=True)
-        classes = self._lots.one(_CLASSES[len(edges) + 1])
+        kind = "rate" if column.unit in ("share", "percent", "price") else "size"
+        classes = self._lots.one(_CLASSES[len(edges) + 1][kind])
         label: Expression = Constant(classes[-1], "text")
         for edge, word in reversed(list(zip(edges, classes, strict=False))):
             label = Call("IFF", (Call("GE", (Field((), column), Constant(edge))), Constant(word, "text"), label))

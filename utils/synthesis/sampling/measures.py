@@ -18,6 +18,8 @@ _NAMES = {
     "STD": "spread", "VAR": "variance", "ANYTHING": "any",
 }  # fmt: skip
 _NEVER_NULL = ("COUNT", "SUM", "NDISTINCT")
+_FEW = 5  # values, of which nobody counts the different ones
+_SPREADS = ("QUANTILE", "STD", "VAR")  # asked of rows near by
 
 
 class Measures:
@@ -34,6 +36,8 @@ class Measures:
         """An aggregate over the rows to which `path` leads; with a chance of `filtered` only of some of them."""
         where = self._conditions.some(rows, (0.0, 1.0), False, PLAIN) if self._lots.chance(filtered) else ()
         weights = {one: weight for one, weight in _FUNCTIONS.items() if not functions or one in functions}
+        if len(path) > 1:
+            weights = {one: weight for one, weight in weights.items() if one not in _SPREADS}
         for _ in range(6):
             function = self._lots.weighted(weights)
             try:
@@ -51,7 +55,7 @@ class Measures:
             case "SUM":
                 return self._amount(rows)
             case "NDISTINCT":
-                fields = [Field((), one) for one in rows.of_role("foreign_key", "category") if one.distinct > 2]
+                fields = [Field((), one) for one in rows.of_role("foreign_key", "category") if one.distinct > _FEW]
                 own = {child for _parent, child in path[-1].keys} if path else set()
                 return self._lots.one([one for one in fields if one.column.name not in own])
             case "MIN" | "MAX" if self._lots.chance(0.3):
@@ -71,6 +75,7 @@ class Measures:
     def _number(self, rows: Collection) -> Expression:
         dates = rows.of_role("date")
         pairs = [(a, b) for a in dates for b in dates if a is not b and str(a.low) <= str(b.low)]
+        pairs = [(a, b) for a, b in pairs if str(a.high) <= str(b.high)]
         if pairs and self._lots.chance(0.15):
             first, second = self._lots.one(pairs)
             return Call("DIFFERENCE", (Field((), first), Field((), second)), "days")

@@ -161,7 +161,8 @@ class Pieces:
         if any(isinstance(one, Call) and one.operator in _NAMES_OF_DAYS for _name, one in intent.keys):
             return intent  # names of days and months have an order of their own
         ties = self._ties(intent)
-        if cuts and self._is_long(intent):
+        whole = intent.level == "rows" and not intent.having and not intent.kept
+        if cuts and whole and self._is_long(intent.source):
             by = by or [(ties[0], Result(ties[0]))]
             limit = max(limit, 0.7 if intent.source.rows > 3 * _LONG else 0.3)
         if by and self._lots.chance(limit):
@@ -174,12 +175,12 @@ class Pieces:
             return intent
         if by and self._lots.chance(0.6):
             name = self._lots.one(by)[0]
-            return replace(intent, order=((name, True), *((one, False) for one in ties if one != name)))
+            return replace(intent, order=((name, name not in ties), *((one, False) for one in ties if one != name)))
         return replace(intent, order=tuple((one, False) for one in ties))
 
-    def _is_long(self, intent: Intent) -> bool:
-        """Whether an answer may have more rows than anybody reads."""
-        return intent.level == "rows" and not intent.having and not intent.kept and intent.source.rows > _LONG
+    def _is_long(self, source: Collection) -> bool:
+        """Whether a list of all rows is longer than anybody reads."""
+        return source.rows > _LONG
 
     def _ties(self, intent: Intent) -> list[str]:
         """The names of columns that no two rows of the result share."""
@@ -192,8 +193,8 @@ class Pieces:
         return [known[one] for one in unique]
 
 
-def fields_of(expression: Expression) -> list[Field]:
-    """All fields within an expression."""
+def fields_of(expression: Expression | tuple[Expression, ...]) -> list[Field]:
+    """All fields within an expression or several."""
     return [one for one in walk(expression) if isinstance(one, Field)]
 
 

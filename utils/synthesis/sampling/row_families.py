@@ -32,6 +32,7 @@ _TEXT_FUNCTIONS = {
     "UPPER": 2.0, "LOWER": 2.0, "LENGTH": 2.0, "SLICE": 1.5, "JOIN": 2.0, "GETPART": 2.0, "STRCOUNT": 0.4, "FIND": 0.4,
     "REPLACE": 0.7, "STRIP": 0.5, "LPAD": 0.8, "RPAD": 0.3, "STRING": 1.0,
 }  # fmt: skip
+_FEW_TEXTS = 20  # whose lengths nobody asks for
 
 
 class RowFamilies(Pieces):
@@ -52,7 +53,8 @@ class RowFamilies(Pieces):
         extra = [self._columns.nearest(others) for _ in range(self._lots.one([1, 1, 2]))]
         shown += [(names.of(one), one) for one in dict.fromkeys(extra)]
         intent = self._rows(source, where, shown)
-        sortable = [(n, e) for n, e in shown if isinstance(e, Field) and is_sure(e) and e.column.role in _SORTED_BY]
+        own = [(n, e) for n, e in shown if isinstance(e, Field) and not e.path]
+        sortable = [(name, one) for name, one in own if is_sure(one) and one.column.role in _SORTED_BY]
         return self._ordered(intent, sortable, limit=0.4)
 
     def text(self) -> Intent:
@@ -62,7 +64,7 @@ class RowFamilies(Pieces):
         shown = self._identified(source, names)
         texts = [one for one in source.of_role("name", "category") if one.kind == "text"]
         others = [one for one in texts if one is not source.label]
-        column = Field((), self._lots.one(others if others and self._lots.chance(0.7) else texts))
+        column = Field((), self._lots.one(others if others and self._lots.chance(0.9) else texts))
         made = self._text_of(source, column)
         shown.append((names.free(_TEXT_NAMES.get(made.operator, "made_text")), made))
         intent = self._rows(source, self._where(source, (0.1, 0.7, 0.2)), shown)
@@ -75,6 +77,8 @@ class RowFamilies(Pieces):
         if len(words) < max(3, len(values) / 2):
             words = []
         if (kind == "UPPER" and all(map(str.isupper, values))) or (kind == "LOWER" and all(map(str.islower, values))):
+            raise NothingFitsError
+        if kind == "LENGTH" and (column.column.role != "name" or column.column.distinct < _FEW_TEXTS):
             raise NothingFitsError
         match kind:
             case "SLICE":
@@ -141,7 +145,7 @@ class RowFamilies(Pieces):
         if self._lots.chance(0.35):
             aggregates = [self._measures.over(child, path, filtered=0.0) for _ in range(2)]
         else:
-            aggregates = [self._measures.over(child, path, filtered=0.5)]
+            aggregates = [self._measures.over(child, path, filtered=0.5 if len(path) == 1 else 0.0)]
         filled = self._lots.chance(0.25)
         measured: list[Named] = [(names.of(one), _or_zero(one) if filled else one) for one in dict.fromkeys(aggregates)]
         intent = self._rows(
@@ -184,6 +188,8 @@ class RowFamilies(Pieces):
     def best(self) -> Intent:
         """Rows with a value of the best row that refers to them."""
         source, path = self._parent(depth=1)
+        if self._is_long(source):
+            raise NothingFitsError
         child = self._columns.model.end(source, path)
         by = Field((), self._lots.one([c for c in child.of_role("date", "amount", "measure") if not c.lacks]))
         values = [one for one in self._columns.fields(child, *_SHOWN) if one.column is not by.column and is_sure(one)]

@@ -45,7 +45,8 @@ class TotalFamilies(Pieces):
             child = self._columns.model.end(source, path)
             measure = self._measures.over(child, path, filtered=0.3, functions=("COUNT", "SUM"))
             name = names.of(measure)
-            intent = self._rows(source, self._where(source, (0.6, 0.4), False, False), [(name, measure)])
+            where = () if measure.where else self._where(source, (0.6, 0.4), False, False)
+            intent = self._rows(source, where, [(name, measure)])
         else:
             source = self._source(rows=20)
             keys = self._keys(source, names, 1, periods=0.0, fewest=_FEW)
@@ -71,11 +72,11 @@ class TotalFamilies(Pieces):
             )
         else:
             source = self._source(rows=20)
-            keys = self._keys(source, names, 1, fewest=_FEW)
+            keys = self._keys(source, names, 1, periods=0.0, fewest=_FEW)
             measure = self._measures.over(source, filtered=0.0, functions=("COUNT", "SUM"))
             name = names.of(measure, source.name)
             intent = self._grouped(source, self._where(source, (0.6, 0.4), needed=False), keys, [(name, measure)])
         average = (names.free("overall_average"), Window("RELAVG", Result(name)))
         kept = (Call(self._lots.one(["GT", "GT", "LT"]), (Result(name), Result(average[0]))),)
         intent = replace(intent, windows=(average,), kept=kept)
-        return self._ordered(intent, [(name, Result(name))], limit=0.2, always=True)
+        return self._ordered(intent, [(name, Result(name))], limit=0.0, always=True)

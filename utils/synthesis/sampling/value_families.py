@@ -20,7 +20,7 @@ from utils.synthesis.model import Collection, Column
 from utils.synthesis.sampling.conditions import comparable
 from utils.synthesis.sampling.lots import NothingFitsError
 from utils.synthesis.sampling.measures import Names
-from utils.synthesis.sampling.pieces import Pieces
+from utils.synthesis.sampling.pieces import Pieces, fields_of
 
 _OF_PAIRS = {"ABS": 4.0, "LARGEST": 1.0, "SMALLEST": 1.0, "SIGN": 0.5, "POWER": 0.3, "SQRT": 0.3}
 _OF_ONE = {"FLOOR": 1.0, "CEIL": 1.0, "INTEGER": 1.0, "ABS": 2.0, "SIGN": 0.3}
@@ -68,7 +68,7 @@ class ValueFamilies(Pieces):
         source = self._source(rows=5)
         names = Names(self._columns)
         made: Expression
-        if self._lots.chance(0.6):
+        if self._lots.chance(0.75):
             columns = [one for one in source.columns.values() if one.lacks and one.role not in ("foreign_key", "date")]
             column = self._lots.one([one for one in columns if one.kind in ("text", "number")])
             made = Call("DEFAULT_TO", (Field((), column), self._stand_in(column)))
@@ -80,8 +80,10 @@ class ValueFamilies(Pieces):
         if column in {one.column for _name, one in shown if isinstance(one, Field)}:
             raise NothingFitsError
         shown.append((names.free(f"{column.name.strip('_')}_or_other" if _fills(made) else "kept_value"), made))
-        intent = self._rows(source, self._where(source, (0.1, 0.7, 0.2)), shown)
-        return self._ordered(intent, [], limit=0.3)
+        where = self._where(source, (0.1, 0.7, 0.2))
+        if column in {one.column for one in fields_of(where)}:
+            raise NothingFitsError  # of a value that is known nothing need stand in
+        return self._ordered(self._rows(source, where, shown), [], limit=0.3)
 
     def _stand_in(self, column: Column) -> Constant:
         if column.kind == "number":
@@ -160,8 +162,10 @@ class ValueFamilies(Pieces):
             (names.of(other), Aggregate("ANYTHING", (), (), other)),
             (names.of(measure, source.name), measure),
         ]
-        intent = self._grouped(source, self._where(source, (0.3, 0.7), needed=False), keys, columns)
-        return self._ordered(intent, columns[1:], limit=0.5, ascends=0.0)
+        where = self._where(source, (0.3, 0.7), needed=False)
+        if any(one.path[:1] == path for one in fields_of(where)):
+            raise NothingFitsError  # it would rather be asked of what is grouped by
+        return self._ordered(self._grouped(source, where, keys, columns), columns[1:], limit=0.5, ascends=0.0)
 
 
 def _own_key(source: Collection, path: Path, unique: Column) -> Field | None:
