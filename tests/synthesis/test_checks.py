@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.synthesis.shop import MODEL, at, path, sqlite_shop
 from utils.synthesis.checks import MOST_ROWS, problem_of, without_each
-from utils.synthesis.intent import Aggregate, Call, Constant, Exists, Expression, Intent
+from utils.synthesis.intent import Aggregate, Call, Constant, Exists, Expression, Intent, Result, Window
 from utils.synthesis.sql import render_sql
 
 OWNERS = MODEL.collections["owners"]
@@ -36,6 +38,33 @@ def _is(state: str) -> Call:
     return Call("EQ", (at("owners", "state"), Constant(state, "text")))
 
 
+def _one_of(*states: str) -> Call:
+    return Call("IN", (at("owners", "state"), *(Constant(state, "text") for state in states)))
+
+
+def _rated(operator: str, *numbers: int) -> Call:
+    return Call(operator, (at("owners", "rating"), *map(Constant, numbers)))
+
+
+def _ranked(most: int) -> Intent:
+    """The first of three in each of two states."""
+    rank = Window("RANKING", None, ((Result("name"), False),), ("state",))
+    kept = (Call("LE", (Result("place"), Constant(most))),)
+    return replace(_rows((NAME, STATE)), windows=(("place", rank),), kept=kept, output=("name", "place"))
+
+
+def _classed(*edges: int) -> Intent:
+    label: Expression = Constant("low", "text")
+    for edge, word in zip(sorted(edges), ("middle", "high"), strict=True):
+        label = Call("IFF", (_rated("GE", edge), Constant(word, "text"), label))
+    return Intent("bucket", OWNERS, "groups", ("level", "n"), (), (("level", label),), (("n", Aggregate("COUNT")),))
+
+
+def _whole(function: str, column: str, *where: Expression) -> Intent:
+    value = Aggregate(function, (), (), at("owners", column))
+    return Intent("whole", OWNERS, "whole", ("v",), where, columns=(("v", value),))
+
+
 def _problem(intent: Intent, owners: int = 6) -> str:
     connection = _shop(owners)
     return problem_of(intent, lambda one: connection.execute(render_sql(one, MODEL, "sqlite")).fetchall())
@@ -48,6 +77,8 @@ def _problem(intent: Intent, owners: int = 6) -> str:
         (_rows(where=(_is("TX"),)), ""),
         (_rows(where=(_is("NY"),)), "no rows"),
         (_rows(order=(("name", False),), limit=7), "hardly more rows than the limit"),
+        (_rows(order=(("name", False),), limit=5), "hardly more rows than the limit"),
+        (_rows(order=(("name", False),), limit=4), ""),
         (_rows((NAME, ("joined", at("owners", "joined")))), "a column of nulls"),
         (_rows((NAME, STATE), (_is("TX"),)), "a column of one value"),
         (_groups(), ""),
@@ -55,6 +86,19 @@ def _problem(intent: Intent, owners: int = 6) -> str:
         (_rows(where=(Call("PRESENT", (at("owners", "rating"),)),)), "an idle condition: Call"),
         (_rows(where=(_is("TX"), Call("LT", (at("owners", "rating"), Constant(9))))), "an idle condition: Call"),
         (_rows(where=(Exists(path("owners", "items")),)), ""),
+        (_rows(where=(_one_of("TX", "CA"),)), "an idle condition: Call"),
+        (_rows(where=(_one_of("TX", "NY"),)), "an idle condition: Constant"),
+        (_rows(where=(Call("OR", (_is("TX"), _rated("LT", 3))),)), ""),
+        (_rows(where=(Call("OR", (_is("TX"), _rated("EQ", 3))),)), "an idle condition: Call"),
+        (_rows(where=(_rated("BETWEEN", 2, 5),)), ""),
+        (_rows(where=(_rated("BETWEEN", 1, 5),)), "an idle condition: Constant"),
+        (_rows(where=(_rated("BETWEEN", 2, 9),)), "an idle condition: Constant"),
+        (_ranked(2), ""),
+        (_ranked(3), "an idle condition: Call"),
+        (_classed(4, 2), ""),
+        (_classed(9, 2), "a class without rows"),
+        (_whole("NDISTINCT", "state"), ""),
+        (_whole("NDISTINCT", "state", _is("TX")), "nothing different to count"),
         (
             Intent("whole", OWNERS, "whole", ("n",), (_is("NY"),), columns=(("n", Aggregate("COUNT")),)),
             "nothing but zeros",

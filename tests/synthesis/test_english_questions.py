@@ -206,7 +206,7 @@ VALUES: list[tuple[str, Expression, str]] = [
     ("customers", Call("SLICE", (field("customers.name"), Constant(0), Constant(1))), "first letter of the name"),
     ("customers", Call("GETPART", (field("customers.name"), constant(" "), Constant(-1))), "last word of the name"),
     ("customers", Call("GETPART", (field("customers.phone"), constant("-"), Constant(1))), "part of the phone before the '-'"),
-    ("customers", Call("JOIN", (constant(", "), field("customers.name"), field("customers.country"))), "name and country in one text (joined by ', ')"),
+    ("customers", Call("JOIN", (constant(", "), field("customers.name"), field("customers.country"))), "name and country combined (as 'Name, Country')"),
     ("customers", Call("REPLACE", (field("customers.name"), constant(" "), constant("-"))), "name with each blank replaced by '-'"),
     ("customers", Call("STRCOUNT", (field("customers.name"), constant(" "))), "number of blanks in the name"),
     ("customers", Call("LPAD", (field("customers.name"), Constant(8), constant("."))), "name filled up on the left with '.' to 8 characters"),
@@ -342,9 +342,9 @@ def test_the_order_is_said_with_its_direction_and_blanks() -> None:
     shown = (("name", field("customers.name")), ("phone", field("customers.phone")))
     intent = Intent("list", at("customers"), "rows", ("name", "phone"), columns=shown)
     rising = ask(replace(intent, order=(("phone", False), ("name", False))), "terse")
-    assert rising == "Customers: name and phone, sorted alphabetically by phone (blanks first), then by name."
+    assert rising == "For each customer: name and phone, sorted alphabetically by phone (blanks first), then by name."
     falling = ask(replace(intent, order=(("name", True),)), "terse")
-    assert falling == "Customers: name and phone, sorted by name in reverse alphabetical order."
+    assert falling == "For each customer: name and phone, sorted by name in reverse alphabetical order."
 
 
 def test_after_a_rank_of_its_own_for_each_row_no_order_counts() -> None:
@@ -420,7 +420,7 @@ def test_rows_that_need_a_parent_are_said_to_have_one() -> None:
     orders = at("orders")
     via = at("customers").links["orders"]
     intent = Intent("list", orders, "rows", ("id",), columns=(("id", field("orders.order_id")),), via=via)
-    assert ask(intent, "terse") == "Orders: order ID."
+    assert ask(intent, "terse") == "For each order: order ID."
     back = orders.links["customer"]
     orders.links["customer"] = replace(back, optional=True)
     try:
@@ -432,10 +432,10 @@ def test_rows_that_need_a_parent_are_said_to_have_one() -> None:
 def test_a_flag_is_a_column_and_a_key() -> None:
     shown = (("name", field("products.name")), ("on_sale", field("products.discontinued")))
     intent = Intent("list", at("products"), "rows", ("name", "on_sale"), columns=shown)
-    assert ask(intent, "terse") == "Products: name and whether the product is still on sale."
+    assert ask(intent, "terse") == "For each product: name and whether the product is still on sale."
 
 
 def test_fields_of_linked_rows_carry_their_names() -> None:
     shown = tuple((one, Field(path("orders", "customer"), at("customers").columns[one])) for one in ("name", "country"))
     intent = Intent("list", at("orders"), "rows", ("name", "country"), columns=shown)
-    assert ask(intent, "terse") == "Orders: customer name and customer country."
+    assert ask(intent, "terse") == "For each order: customer name and customer country."

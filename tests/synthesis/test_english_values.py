@@ -10,6 +10,7 @@ import pytest
 from tests.synthesis.english_support import SHOP, SHOP_HINTS, ask, at, clauses, field, is_
 from utils.synthesis.english.lexicon import Lexicon
 from utils.synthesis.english.phrases import Phrase
+from utils.synthesis.hints import ColumnHint
 from utils.synthesis.intent import Aggregate, Best, Call, Constant, Exists, Expression, Field, Intent, Result, Window
 from utils.synthesis.model import Column
 
@@ -207,6 +208,69 @@ def test_the_best_of_some_rows_is_said_to_be_of_these() -> None:
     columns = (("name", field("customers.name")), ("date", best))
     intent = Intent("best", at("customers"), "rows", ("name", "date"), (Exists(way, where),), columns=columns)
     assert ask(intent, "terse") == (
-        "For each customer with at least one order with channel 'web', the order with the highest order total among these: "
-        "name and that order's date. If several tie, take the one with the lowest order ID."
+        "For each customer with at least one order with channel 'web', the order with the highest order total among these, "
+        "with the name and that order's date. If several tie, take the one with the lowest order ID."
     )
+
+
+def test_values_are_said_in_the_words_of_hints() -> None:
+    hints = SHOP_HINTS.model_copy(
+        update={"columns": SHOP_HINTS.columns | {"orders.channel": ColumnHint(says="placed by", words="channel")}}
+    )
+    spoken = clauses(Intent("", at("orders"), "rows", ()), hints=hints)
+
+    def said(operator: str, *values: str) -> tuple[str, str]:
+        trait = spoken.trait(is_(operator, field("orders.channel"), *values), at("orders"))
+        return trait.after, trait.many
+
+    assert said("EQ", "web") == ("placed by 'web'", "are placed by 'web'")
+    assert said("IN", "web", "phone") == ("placed by 'web' or 'phone'", "are placed by 'web' or 'phone'")
+    assert said("NE", "web")[0] == "with a channel other than 'web'"
+    of_items = clauses(Intent("", at("items"), "rows", ()), hints=hints)
+    linked = of_items.trait(is_("EQ", field("items.order.channel"), "web"), at("items"))
+    assert linked.many == "are for orders placed by 'web'"
+
+
+def test_a_measure_that_sounds_like_a_count_takes_its_rows_name() -> None:
+    total = Aggregate("SUM", (), (), field("items.quantity"))
+    intent = Intent("whole", at("items"), "whole", ("q",), columns=(("q", total),))
+    assert ask(intent, "interrogative") == "What is the total order line quantity?"
+    some = replace(intent, where=(is_("GT", field("items.quantity"), 2),))
+    assert ask(some, "interrogative") == "What is the total quantity of order lines with a quantity above 2?"
+
+
+def test_what_different_things_come_first_by_is_their_number() -> None:
+    things = ("things", Aggregate("NDISTINCT", (), (), field("orders.channel")))
+    intent = Intent("groups", at("orders"), "groups", ("customer_id", "things"), (), (CUSTOMER,), (things,))
+    few = replace(intent, order=(("things", True), ("customer_id", False)), limit=3)
+    assert ask(few, "report").startswith(
+        "Please report the three customers with the highest number of different channels"
+    )
+    assert ", highest number of different channels first" in ask(replace(few, limit=None), "report")
+
+
+def test_a_share_of_some_rows_says_of_which_total() -> None:
+    total = ("total", Aggregate("SUM", (), (), TOTAL))
+    whole = Window("RELSUM", Result("total"))
+    share = ("share", Call("DIV", (Call("MUL", (Constant(100), Result("total"))), whole)))
+    key = ("channel", field("orders.channel"))
+    intent = Intent(
+        "share", at("orders"), "groups", ("channel", "total", "share"), (), (key,), (total,), windows=(share,)
+    )
+    assert "percentage of the overall order total" in ask(intent, "imperative")
+    some = replace(intent, where=(is_("EQ", field("orders.order_status"), "F"),))
+    assert "percentage of the total over all order channels" in ask(some, "imperative")
+
+
+def test_one_of_a_measure_with_conditions_says_per_what_before_them() -> None:
+    way = (at("customers").links["orders"],)
+    counted = ("n", Aggregate("COUNT", way, (is_("GT", TOTAL, 50),)))
+    intent = Intent("two_level", at("customers"), "rows", ("m",), columns=(counted,), summary=(("m", "MEDIAN", "n"),))
+    assert ask(intent, "terse").startswith(
+        "Median number of orders per customer, counting only orders with an order total above $50."
+    )
+
+
+def test_a_rate_is_rounded_as_a_fraction() -> None:
+    rounded = Call("ROUND", (Aggregate("AVG", (), (), DISCOUNT), Constant(4)))
+    assert _phrase(rounded, "whole").note == "as a fraction of 1, rounded to four decimals"

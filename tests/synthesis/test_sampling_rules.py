@@ -132,3 +132,31 @@ def test_what_is_chosen_from_nothing_is_given_up() -> None:
     for draw in (lambda: lots.one([]), lambda: lots.weighted({"a": 0.0})):
         with pytest.raises(NothingFitsError):
             draw()
+
+
+def test_conditions_are_not_two_on_one_linked_row_nor_on_rows_that_only_join_others(
+    intents: list[Intent], model: Model
+) -> None:
+    for intent in intents:
+        if intent.family == "presence":
+            continue  # it sets rows that exist against others that do not
+        for one in (intent, *(one for one in walk(intent) if isinstance(one, Aggregate))):
+            ways = [{field.path for field in walk(condition) if isinstance(field, Field)} for condition in one.where]
+            linked = [way for several in ways for way in several if way]
+            assert len(linked) == len(set(linked)), intent.where
+            ends = {way[-1].child for way in linked}
+            assert not any(len(model.collections[end].key) > 1 for end in ends)
+
+
+def test_what_stands_in_for_a_missing_value_is_not_asked_of_values_that_are_known(intents: list[Intent]) -> None:
+    filled = [intent for intent in intents if intent.family == "filled"]
+    assert len(filled) > 10
+    for intent in filled:
+        made = [one for one in walk(intent.columns) if isinstance(one, Call) and one.operator == "DEFAULT_TO"]
+        assert not _columns(tuple(made)) & _columns(intent.where)
+
+
+def test_the_best_of_each_group_is_sorted_by_the_groups_alone(intents: list[Intent]) -> None:
+    best = [one for one in intents if one.family == "rank" and one.kept and "place" not in one.output]
+    assert len(best) > 5
+    assert all([name for name, _descending in intent.order] == [intent.keys[0][0]] for intent in best)

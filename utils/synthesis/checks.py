@@ -37,8 +37,19 @@ def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str
         return "a column of one value"
     if intent.level == "groups" and not intent.summary and intent.limit is None and len(rows) == 1:
         return "one group only"
+    if any(len(rows) < _classes(key) for _name, key in intent.keys):
+        return "a class without rows"
     if intent.level == "whole" and all(cell in (None, 0) for cell in rows[0]):
         return "nothing but zeros"
+    known = dict(intent.columns)
+    if (
+        intent.level == "whole"
+        and not intent.summary
+        and any(
+            _counts_different(known.get(name)) and cell == 1 for name, cell in zip(intent.output, rows[0], strict=True)
+        )
+    ):
+        return "nothing different to count"
     for condition, without in without_each(intent):
         if sorted(map(repr, answer(without))) == sorted(map(repr, rows)):
             return f"an idle condition: {type(condition).__name__}"
@@ -69,6 +80,17 @@ def without_each(intent: Intent) -> Iterator[tuple[Expression, Intent]]:
                         continue
                     changed: Any = replace(node, **{name: rest})  # type: ignore[arg-type]
                     yield condition, changed if isinstance(changed, Intent) else replaced(intent, node, changed)
+
+
+def _classes(key: Expression) -> int:
+    """How many classes a key sorts rows into; 0 where it does not."""
+    if not isinstance(key, Call) or key.operator != "IFF":
+        return 0
+    return 1 + max(1, _classes(key.arguments[2]))
+
+
+def _counts_different(column: Expression | None) -> bool:
+    return isinstance(column, Aggregate) and column.function == "NDISTINCT"
 
 
 def _may_be_empty(exists: Exists) -> bool:

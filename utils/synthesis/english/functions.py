@@ -106,9 +106,9 @@ def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants:
     given = [one.value for one in constants]
     match call.operator:
         case "UPPER":
-            return _text(what).noted(f"in {voice.one_of('capitals', 'upper case', 'capital letters')}")
+            return _text(what).noted(f"in {voice.one_of('capitals', 'upper case')}")
         case "LOWER":
-            return _text(what).noted(f"in {voice.one_of('lower case', 'small letters')}")
+            return _text(what).noted("in lower case")
         case "LENGTH":
             return _number(f"number of characters in the {what}")
         case "STRIP":
@@ -116,8 +116,9 @@ def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants:
         case "SLICE":
             return _text(_slice(what, given))
         case "JOIN":
-            together = _text(f"{listed([one.head for one in values])} in one text")
-            return replace(together, short="text").noted(f"joined by {voice.quoted(str(given[0]))}")
+            heads = [one.head for one in values]
+            example = str(given[0]).join(head.capitalize() for head in heads)
+            return replace(_text(f"{listed(heads)} combined"), short="text").noted(f"as {voice.quoted(example)}")
         case "REPLACE":
             return _text(f"{what} with each {_character(voice, given[0])} {_replaced(voice, given[1])}")
         case "STRCOUNT":
@@ -231,4 +232,5 @@ def rounded(phrase: Phrase, digits: int) -> Phrase:
         return phrase.noted("rounded to cents")
     if digits < 0:
         return phrase.noted(f"rounded to the nearest {10**-digits:,}")
-    return phrase.noted(f"rounded to {in_words(digits)} decimal{'s' if digits > 1 else ''}")
+    share = "as a fraction of 1, " if phrase.column is not None and phrase.column.unit == "share" else ""
+    return phrase.noted(f"{share}rounded to {in_words(digits)} decimal{'s' if digits > 1 else ''}")

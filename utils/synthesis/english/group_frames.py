@@ -45,6 +45,7 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
     each = f"{voice.one_of('each', 'each', 'every')} {one}"
     verb = voice.one_of("show", "give", "calculate", "return")
     lead = f"{front}, " if front else ""
+    said = replace(said, sort=sort)
     if plan.intent.windows:
         return _each_first(f"for {each}", said, what_is(measures), voice, register)
     match register:
@@ -102,8 +103,8 @@ def _are_called_by_key(plan: Plan) -> bool:
 
 
 def key_note(plan: Plan) -> str:
-    """How keys are shown, in brackets."""
-    notes = [key.note if len(plan.keys) == 1 else f"{key.head} {key.note}" for key in plan.keys if key.note]
+    """How a single key is shown, in brackets; several say so where they are listed."""
+    notes = [key.note for key in plan.keys if key.note and len(plan.keys) == 1]
     return f" ({', '.join(notes)})" if notes else ""
 
 
@@ -195,13 +196,16 @@ def ranked(plan: Plan, voice: Voice, register: str) -> list[str]:
     columns = [replace(named_before(one), note="" if one in plan.keys else one.note) for one in plan.columns.values()]
     columns[-1] = replace(columns[-1], head="rank", note="")
     order = f", {voice.one_of('sorted', 'ordered')} {ordering.sorted_by(voice, plan.order)}" if plan.order else ""
-    what = f"{plan.rows.many}{key_note(plan)} by {phrase.whole} ({first}{'; ' + tie if tie else ''})"
+    rows = f"{plan.rows.many}{key_note(plan)}"
+    what = f"{rows} by {phrase.whole} ({first}{'; ' + tie if tie else ''})"
     outs = columns_listed(columns)
     tail = f"{outs}{order}"
     verb = show(voice)
     return {
         "imperative": [f"{lead}rank {what}.  {verb} {tail}."],
-        "interrogative": [f"{lead}how do {plan.rows.many} rank{what.removeprefix(plan.rows.many)}?  {verb} {tail}."],
+        "interrogative": [
+            f"{lead}how do {plan.rows.many}{key_note(plan)} rank{what.removeprefix(rows)}?  {verb} {tail}."
+        ],
         "terse": [f"{as_headline(lead)}ranking of {what}: {columns_listed(columns, articles=False)}{order}."],
         "report": [f"{lead}please prepare a ranking of {what}.  {verb} {tail}."],
         "conversational": [f"{lead}can you rank {what}?  I need {tail}."],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from utils.synthesis.english.phrases import Counted, Phrase
 from utils.synthesis.words import listed
@@ -21,14 +22,14 @@ def columns_listed(phrases: Sequence[Phrase], articles: bool = True) -> str:
     said: list[str] = []
     shorts: list[bool] = []
     before, last = "", None
+    articles = articles or any(_of_others(one, other).startswith("the same ") for one, other in pairwise(phrases))
     for run in _runs(phrases):
         phrase = _merged(run)
         rows = taken_over(phrase)
-        again = bool(rows) and rows == before
+        again = bool(rows) and rows == before and not (last and last.head.startswith("number of different "))
         text = _of_the_same(phrase) if again else _of_others(last, phrase) if last is not None else ""
         text = text or phrase.the
-        kept = articles or not phrase.article or text.startswith("the same ")
-        said.append(text if kept else text.removeprefix("the "))
+        said.append(text if articles or not phrase.article else text.removeprefix("the "))
         last = phrase
         shorts.append(not again and phrase.article and not phrase.note and not rows and len(phrase.bare.split()) <= 4)
         named = phrase.head.removeprefix("number of ")  # what has been counted before goes by this name
@@ -71,7 +72,7 @@ def _of_the_same(phrase: Phrase) -> str:
     """A value of rows that have just been spoken of."""
     note = f" ({phrase.note})" if phrase.note else ""
     if phrase.that:
-        return f"the {phrase.head} of these {phrase.of_what} {phrase.who} {phrase.that}{note}"
+        return f"the {phrase.head} of them {phrase.who} {phrase.that}{note}"
     if phrase.is_count:
         bare = taken_over(phrase) == phrase.of_what
         return f"the {phrase.name if bare else phrase.name.replace('number of ', 'number of these ', 1)}{note}"

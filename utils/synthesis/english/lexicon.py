@@ -17,6 +17,7 @@ from utils.synthesis.words import is_plural, plural, singular
 
 _BARE_DATES = ("at", "date", "date time", "day", "moment", "time", "timestamp")
 _LONGEST_NAME = 4  # words
+_OF_ANYTHING = re.compile(r"total |number of |.*\bprices?\b")  # names of values that rows of several kinds may have
 _SYNONYM_CHANCE = 0.03
 _LONGEST_PATH = 4
 # Where the head of a description ends: "Kind of security: stock, etf or mutual fund" is "kind of security".
@@ -133,13 +134,13 @@ class Lexicon:
     def is_telling(self, column: Column) -> bool:
         """Whether a name tells whose value it is: one of several words that no other column has.
 
-        A "total price" or a "number of shares" could be of anything.
+        A "total price", a "price per share" or a "number of shares" could be of several things.
         """
         words = self.column(column).one
         columns = (one for kin in self._model.collections.values() for one in kin.columns.values())
         return (
             " " in words
-            and not words.startswith(("total ", "number of "))
+            and not _OF_ANYTHING.match(words)
             and not any(self.column(one).one == words for one in columns if one is not column and self.can_say(one))
         )
 
@@ -214,7 +215,11 @@ class Lexicon:
 
     def is_place_noun(self, link: Link) -> bool:
         """Whether a link leads to a place: the nation of a supplier."""
-        return self.rows(link.child).one.split()[-1] in known.PLACES
+        return self.is_place_of(link.child)
+
+    def is_place_of(self, name: str) -> bool:
+        """Whether rows of a collection are places."""
+        return self.rows(name).one.split()[-1] in known.PLACES
 
     def ends_at_place(self, path: Path, column: Column) -> bool:
         """Whether a path leads to a place that the column is the name of: the nation of a supplier."""
@@ -234,7 +239,7 @@ class Lexicon:
                 raise NoWordsError(f"no words for collection {collection.name}")
             one, many = singular(name), plural(singular(name))
         synonyms = [word for word in collection.synonyms if self._is_own(collection, word)]
-        if synonyms and self._dice and self._dice.random() < _SYNONYM_CHANCE:
+        if synonyms and not (hint.one or hint.many) and self._dice and self._dice.random() < _SYNONYM_CHANCE:
             many = self._dice.choice(synonyms)
             one = singular(many)
         person = hint.person if hint.person is not None else singular(one.split()[-1]) in known.PERSONS

@@ -167,5 +167,7 @@ def plural_of(phrase: Phrase) -> str:
 
 
 def keys_listed(keys: Sequence[Phrase]) -> str:
-    """Several keys as one: "country and status"."""
-    return listed([key.head for key in keys])
+    """Several keys as one: "country and status", each with how it is shown."""
+    if len(keys) == 1:
+        return keys[0].head
+    return listed([f"{key.head} ({key.note})" if key.note else key.head for key in keys])

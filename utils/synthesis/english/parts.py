@@ -41,9 +41,11 @@ def order_said(plan: Plan, voice: Voice) -> tuple[str, str]:
     if leading and (plan.order[0][0].sort == "count" or voice.chance(0.5)):
         return f", {leading}", f"  {leading}."
     by = ordering.sorted_by(voice, plan.order)
-    if by.startswith("in "):
+    if by.startswith("in ") and len(plan.order) == 1:
         return f", {by}", f"  List the {ordering.plural_of(plan.order[0][0])} {by}."
     verb = voice.one_of("sorted ", "ordered ", "")
+    if by.startswith("in "):
+        return f", {by}", f"  Sort by {plan.order[0][0].name} {by}."
     return f", {verb}{by}", f"  {voice.one_of('Sort', 'Order the result')} {by}."
 
 
@@ -83,7 +85,9 @@ def what_is(columns: Sequence[Phrase]) -> str:
     rest = said.removeprefix(f"{first.the} and ")
     if len(columns) > 2 or rest == said or not first.is_count or not first.counted or first.note:
         return ""
-    return f"how many {first.counted.many} are there, and what is {rest}"
+    share = "the percentage of all "
+    asked = f"what {rest.removeprefix('the ')} is that" if rest.startswith(share) else f"what is {rest}"
+    return f"how many {first.counted.many} are there, and {asked}"
 
 
 def over_rows(plan: Plan, voice: Voice, measures: Sequence[Phrase], apart: bool) -> tuple[str, list[Phrase]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from utils.synthesis.english import shapes
 from utils.synthesis.english.conditions import Clauses
 from utils.synthesis.english.lexicon import Noun
+from utils.synthesis.english.ordering import keys_listed
 from utils.synthesis.english.phrases import Phrase, Trait
 from utils.synthesis.english.plan import BestRow, Plan, Top
 from utils.synthesis.english.remarks import remarks_on
@@ -38,7 +39,8 @@ def plan_of(clauses: Clauses) -> Plan:
     if top is None and intent.limit is not None and order:
         top = Top(intent.limit, intent.order[0][0], tuple(order))
     columns = {name: results[name] for name in intent.output if name in results}
-    plan = Plan(intent, noun, scope, clauses.group, traits, keys, columns, order, results, top)
+    subject = _group_noun(keys, shown=True) if len(keys) > 1 else clauses.group
+    plan = Plan(intent, noun, scope, subject, traits, keys, columns, order, results, top)
     plan.ranking = _ranking(clauses)
     plan.best = _best_row(clauses)
     plan.remarks.extend(remarks_on(plan, clauses))
@@ -73,10 +75,11 @@ def _owner_noun(intent: Intent, clauses: Clauses) -> Noun | None:
     return clauses.lexicon.of_link(links[0]) if len(links) == 1 else None
 
 
-def _group_noun(keys: Sequence[Phrase]) -> Noun:
+def _group_noun(keys: Sequence[Phrase], shown: bool = False) -> Noun:
+    """What groups are called; `shown`: with how each of several keys is shown."""
     if len(keys) == 1:
         return Noun(keys[0].head, keys[0].many or plural(keys[0].head))
-    names = listed([key.head for key in keys])
+    names = keys_listed(keys) if shown else listed([key.head for key in keys])
     return Noun(f"combination of {names}", f"combinations of {names}")
 
 

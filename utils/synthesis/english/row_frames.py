@@ -62,6 +62,8 @@ def _rows_first(plan: Plan, voice: Voice, register: str, said: Listing | None = 
         case "interrogative":
             return [f"{which(plan.subject, plan.traits)}?  {verb} {outs}{sort}."]
         case "terse":
+            if not plan.traits:
+                return [f"for each {one}: {said.bare}{sort}."]
             value_first = any(trait.before and many.startswith(trait.before) for trait in plan.traits)
             return [f"{'all ' if value_first else ''}{many}: {said.bare}{sort}."]
         case "report":
@@ -96,7 +98,7 @@ def of_the_best(plan: Plan, voice: Voice, register: str) -> list[str]:
         case "interrogative":
             return [f"for {each}, what is {few}?  {verb} {outs}{sort}."]
         case "terse":
-            return [f"for {each}, {few}: {outs.removeprefix('the ')}{sort}."]
+            return [f"for {each}, {few}, with {outs}{sort}."]
         case "report":
             return [f"for {each}, please report {few}, with {outs}{sort}."]
         case "conversational":

@@ -99,7 +99,7 @@ def _among(
         case "interrogative":
             return [f"{among}, {asked}?  {verb} {outs}."]
         case "terse":
-            return [f"{as_headline(lead)}{rows}, only {few}: {bare}."]
+            return [f"{as_headline(lead)}of all {rows}, {few}: {bare}."]
         case "report":
             return [f"{among}, please report {few}, showing {outs}."]
         case "conversational":
@@ -121,7 +121,8 @@ def _by_place(plan: Plan, top: Top, lead: str, columns: list[Phrase], voice: Voi
         return [f"{lead}{verb} {few}.", f"{lead}what are {few}?"] if register != "terse" else [f"{lead}{few}."]
     match register:
         case "interrogative":
-            return [f"{lead}of all {rows}, {'which is' if one else 'what are'} the {first} by {by}?  {verb} {outs}."]
+            asked = "which is" if one else "who are" if plan.noun.person else "what are"
+            return [f"{lead}of all {rows}, {asked} the {first} by {by}?  {verb} {outs}."]
         case "terse":
             return [f"{lead}of all {rows}, the {first} by {by}: {bare}."]
         case "report":
@@ -193,7 +194,7 @@ def first_few_within(plan: Plan, voice: Voice, register: str) -> list[str]:
         case "interrogative":
             return [f"{lead}for each {per}, {asked}?  {verb} {outs}{tail}.{order}"]
         case "terse":
-            return [f"{lead}{few} per {per}: {bare}{tail}.{order}"]
+            return [f"{as_headline(lead)}for each {per}, {few}: {bare}{tail}.{order}"]
         case "report":
             return [f"{lead}please report {few} for each {per}, showing {outs}{tail}.{order}"]
         case "conversational":

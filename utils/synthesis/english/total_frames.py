@@ -42,6 +42,9 @@ def in_all(plan: Plan, voice: Voice, register: str) -> list[str]:
             question = question.replace(counted, how_many(plan.noun, plan.scope))
         return [f"{question}?"]
     asked = "what is" if len(columns) == 1 else "can you give"
+    if register == "terse" and front:
+        outs = columns_listed(columns, articles=False)
+        return [f"{as_headline(front)}, {outs}."]
     return _told(outs, f"{front}, " if front else "", asked, note, voice, register)
 
 
@@ -73,6 +76,15 @@ def _one_figure(plan: Plan, voice: Voice, phrase: Phrase, register: str) -> list
             case "conversational":
                 return [f"can you tell me {asked}?", f"I'd like to know {asked}."]
         return []
+    if phrase.that and phrase.over_all and len(plan.scoped.many.split()) > _SHORT and plan.scope:
+        part = f"{phrase.who} {phrase.that}{note}"
+        return {
+            "interrogative": [f"of all {plan.scoped.many}, what percentage {phrase.that}{note}?"],
+            "conversational": [f"of all {plan.scoped.many}, can you tell me what percentage {phrase.that}{note}?"],
+            "terse": [f"of all {plan.scoped.many}, percentage {part}."],
+            "report": [f"of all {plan.scoped.many}, please report the percentage {part}."],
+            "imperative": [f"of all {plan.scoped.many}, calculate the percentage {part}."],
+        }.get(register, [f"of all {plan.scoped.many}, what percentage {phrase.that}{note}?"])
     if phrase.that and phrase.over_all:
         asked = f"what percentage of {plan.scoped.many} {phrase.that}{note}"
         match register:
@@ -130,13 +142,13 @@ def _leveled(words: Sequence[str], measure: Phrase, per: str, grouped: str) -> s
     single = set(words) <= {"highest", "lowest"}
     if measure.sort == "count":
         words = [{"highest": "largest", "lowest": "smallest"}.get(word, word) for word in words]
-    if measure.sort != "count" and not single and grouped:
+    if measure.sort != "count" and "median" in words and grouped:
         return f"{listed(list(words))} across all {grouped} of the {measure.whole}"
     each = f"{'for any one' if single else 'per'} {per}"
     rows = taken_over(measure)
-    if not set(rows.split()) & {"whose", "that", "who", "with"}:
+    if not set(rows.split()) & {"whose", "that", "who", "with"} or not measure.of_what:
         return f"{listed(list(words))} {measure.whole} {each}"
-    return f"{listed(list(words))} {measure.head} {each} {measure.joint} {rows}"
+    return f"{listed(list(words))} {measure.head} {measure.joint} {measure.of_what} {each}, counting only {rows}"
 
 
 def _childless_too(plan: Plan, measure: Phrase, functions: set[str]) -> None:

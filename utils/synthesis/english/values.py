@@ -12,7 +12,7 @@ from utils.synthesis.english.phrases import Counted, Phrase, Sort, joined, noun_
 from utils.synthesis.english.windows import Windows
 from utils.synthesis.intent import Aggregate, Best, Call, Constant, Exists, Expression, Field, Path, Result, Window
 from utils.synthesis.model import Collection, Column
-from utils.synthesis.words import plural
+from utils.synthesis.words import plural, singular
 
 _SORTS: Mapping[str, Sort] = {
     "identifier": "identifier", "foreign_key": "identifier", "date": "date", "flag": "flag", "amount": "number",
@@ -201,7 +201,11 @@ class Values(Windows):
         fields = [one for one in shapes.fields_of(call.arguments[0]) if not one.path]
         of = self.lexicon.column(fields[0].column).one if fields else ""
         counted = of.removeprefix("number of ")
-        head = f"level of {counted}" if counted != of else f"{of} {'band' if ' per ' in of else 'level'}".strip()
+        head = (
+            f"{singular(counted)} count level"
+            if counted != of
+            else f"{of} {'band' if ' per ' in of else 'level'}".strip()
+        )
         return Phrase(head, sort="text", note=note)
 
     def _case(self, condition: Expression, at: Collection) -> str:
@@ -229,6 +233,8 @@ class Values(Windows):
             return noun_phrase(self.lexicon.rows(at.name), self.traits(where, at))
         counted = noun_phrase(self.lexicon.of_link(path[-1]), self.traits(where, self.model.end(at, path)))
         between = [link for link in path[:-1] if not link.singular]
+        if between and self.lexicon.is_place_of(at.name) and all(map(self.lexicon.is_place_noun, between)):
+            return counted.then(f"in the {self.owner(at)}")
         if between:
             return counted.then(f"from the {self.owner(at)}'s {self.lexicon.of_link(between[-1]).many}")
         return counted.then(f"of the same {self.lexicon.of_link(path[-2]).one}") if len(path) > 1 else counted

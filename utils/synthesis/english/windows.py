@@ -123,7 +123,8 @@ class Windows(Speaker):
         if measure.is_count and measure.counted:
             of = f"all {'such ' if self.scoped else ''}{measure.counted.many}"
         else:
-            of = "the overall total" if self.scoped else f"the overall {_untotalled(measure.name)}"
+            over = f"the total over all {self.group.many}"
+            of = over if self.scoped and not within else f"the overall {_untotalled(measure.name)}"
         return Phrase(f"percentage of {of}{within}", short="percentage")
 
     def change(self, value: object, window: Window, what: str) -> Phrase:

@@ -83,7 +83,8 @@ class Pieces:
         for one in sorted(dict.fromkeys(drawn), key=lambda one: one.function != "COUNT"):
             name = names.of(one, source.name)
             rounds = count == 1 and one.function in ("AVG", "STD", "VAR") and self._lots.chance(0.5)
-            columns.append((name, Call("ROUND", (one, Constant(2))) if rounds else one))
+            of_share = isinstance(one.value, Field) and one.value.column.unit == "share"
+            columns.append((name, Call("ROUND", (one, Constant(4 if of_share else 2))) if rounds else one))
         return columns
 
     def _keys(
