@@ -58,8 +58,8 @@ SAID = {
     "country, name and credit limit, ties by customer ID. Sort alphabetically by country, then by rank.",
     ("change", "imperative"): "For each order month (shown as its first day), show the combined order total and the "
     "change from the previous month in the list, in chronological order.",
-    ("running", "terse"): "For each order month (shown as its first day): number of orders placed in 2022 and running "
-    "total, in chronological order.",
+    ("running", "terse"): "For each order month (shown as its first day): the number of orders placed in 2022 and the "
+    "running total, in chronological order.",
     ("above_average", "interrogative"): "Which active customers have a credit limit above the average of all such customers? "
     "Show the name and credit limit, sorted by credit limit, highest first, then by name.",
     ("best", "imperative"): "For each customer with at least one order, find the order with the most recent order date and "
@@ -209,7 +209,7 @@ VALUES: list[tuple[str, Expression, str]] = [
     ("customers", Call("JOIN", (constant(", "), field("customers.name"), field("customers.country"))), "name and country combined (as 'Name, Country')"),
     ("customers", Call("REPLACE", (field("customers.name"), constant(" "), constant("-"))), "name with each blank replaced by '-'"),
     ("customers", Call("STRCOUNT", (field("customers.name"), constant(" "))), "number of blanks in the name"),
-    ("customers", Call("LPAD", (field("customers.name"), Constant(8), constant("."))), "name filled up on the left with '.' to 8 characters"),
+    ("customers", Call("LPAD", (field("customers.name"), Constant(8), constant("."))), "name padded on the left with '.' to 8 characters"),
     ("customers", Call("DEFAULT_TO", (field("customers.phone"), constant("none"))), "phone ('none' where there is none)"),
     ("orders", Call("SUB", (field("orders.total"), Constant(10))), "order total minus $10"),
     ("orders", Call("ROUND", (field("orders.total"), Constant(0))), "order total (rounded to a whole number)"),

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests.synthesis.english_support import SHOP, SHOP_HINTS, ask, at, clauses, field, is_
+from utils.synthesis.english.frames import said
 from utils.synthesis.english.lexicon import Lexicon
 from utils.synthesis.english.phrases import Phrase
+from utils.synthesis.english.planning import plan_of
 from utils.synthesis.hints import ColumnHint
 from utils.synthesis.intent import Aggregate, Best, Call, Constant, Exists, Expression, Field, Intent, Result, Window
 from utils.synthesis.model import Column
@@ -145,7 +147,7 @@ def test_conditions_stand_before_what_they_hold_for() -> None:
                     (("status", field("orders.order_status")),), (COUNT, average))  # fmt: skip
     for register in ("imperative", "interrogative", "conversational", "context"):
         assert ask(intent, register).startswith("Among orders with channel 'web', "), register
-    assert ask(intent, "terse").startswith("For orders with channel 'web', number of orders")
+    assert ask(intent, "terse").startswith("For orders with channel 'web': number of orders")
 
 
 def test_periods_left_out_by_conditions_are_those_listed() -> None:
@@ -274,3 +276,17 @@ def test_one_of_a_measure_with_conditions_says_per_what_before_them() -> None:
 def test_a_rate_is_rounded_as_a_fraction() -> None:
     rounded = Call("ROUND", (Aggregate("AVG", (), (), DISCOUNT), Constant(4)))
     assert _phrase(rounded, "whole").note == "as a fraction of 1, rounded to four decimals"
+
+
+def test_rows_of_a_time_that_have_not_been_named_are_named_by_it() -> None:
+    way = (at("customers").links["orders"],)
+    hints = SHOP_HINTS.model_copy(
+        update={"columns": SHOP_HINTS.columns | {"orders.total": ColumnHint(words="spending", of="the customer")}}
+    )
+    placed = is_("EQ", Call("YEAR", (ORDERED,)), 2022)
+    columns = (("name", field("customers.name")), ("spent", Aggregate("AVG", way, (placed,), TOTAL)))
+    intent = Intent("per_parent", at("customers"), "rows", ("name", "spent"), columns=columns)
+    spoken = clauses(intent, hints=hints)
+    assert said(plan_of(spoken), spoken.voice, "terse") == (
+        "For each customer: name and average spending in 2022. Include customers without any orders placed in 2022."
+    )

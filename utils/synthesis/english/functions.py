@@ -129,7 +129,7 @@ def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants:
         case "LPAD" | "RPAD":
             side = "left" if call.operator == "LPAD" else "right"
             filler = voice.quoted(str(given[1]))
-            return _text(f"{what} filled up on the {side} with {filler} to {given[0]} characters")
+            return _text(f"{what} padded on the {side} with {filler} to {given[0]} characters")
         case "GETPART":
             return _text(_part_of_text(voice, what, str(given[0]), int(given[1])))
         case "STRING":

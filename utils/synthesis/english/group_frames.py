@@ -43,7 +43,8 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
     one = f"{plan.rows.one}{note}"
     by = f"by {ordering.keys_listed(plan.keys)}{note}" if told else f"for each {one}"
     each = f"{voice.one_of('each', 'each', 'every')} {one}"
-    verb = voice.one_of("show", "give", "calculate", "return")
+    numbers = all(one.sort in ("count", "number", "price") for one in measures)
+    verb = voice.one_of("show", "give", "calculate" if numbers else "list", "return")
     lead = f"{front}, " if front else ""
     said = replace(said, sort=sort)
     if plan.intent.windows:
@@ -66,7 +67,7 @@ def grouped(plan: Plan, voice: Voice, register: str) -> list[str]:
                 return [f"for {each}, {asked}?{then}"]
             return [f"{lead}can you give {outs} for {each}?{then}"]
         case "terse":
-            return [f"{as_headline(lead)}{said.bare} {by}{sort}."]
+            return [f"{as_headline(front)}{': ' if front else ''}{said.bare} {by}{sort}."]
         case "report":
             needed = f"{lead}we need {outs} {by}{sort}."
             adds_up = all(one.is_count or one.head.startswith(("total ", "combined ")) for one in measures)
@@ -88,9 +89,9 @@ def _each_first(each: str, said: Listing, asked: str, voice: Voice, register: st
     """Wordings that say first what each row is, so that others before or after it may be spoken of."""
     outs, sort, then = said.outs, said.sort, said.sort_sentence
     return {
-        "imperative": [f"{each}, {show(voice)} {outs}{sort}.", f"{each}, calculate {outs}{sort}."],
+        "imperative": [f"{each}, {show(voice)} {outs}{sort}.", f"{each}, work out {outs}{sort}."],
         "interrogative": [f"{each}, {asked or f'can you give {outs}'}?{then}"],
-        "terse": [f"{each}: {said.bare}{sort}."],
+        "terse": [f"{each}: {outs}{sort}."],
         "report": [f"{each}, we need {outs}{sort}.", f"{each}, please report {outs}{sort}."],
         "conversational": [f"{each}, can you tell me {outs}?{then}", f"{each}, I'd like to see {outs}{sort}."],
         "context": [f"{each}, {show(voice)} {outs}{sort}."],
@@ -196,16 +197,15 @@ def ranked(plan: Plan, voice: Voice, register: str) -> list[str]:
     columns = [replace(named_before(one), note="" if one in plan.keys else one.note) for one in plan.columns.values()]
     columns[-1] = replace(columns[-1], head="rank", note="")
     order = f", {voice.one_of('sorted', 'ordered')} {ordering.sorted_by(voice, plan.order)}" if plan.order else ""
-    rows = f"{plan.rows.many}{key_note(plan)}"
+    note = key_note(plan).replace("(shown as its", "(each shown as its")
+    rows = f"{plan.rows.many}{note}"
     what = f"{rows} by {phrase.whole} ({first}{'; ' + tie if tie else ''})"
     outs = columns_listed(columns)
     tail = f"{outs}{order}"
     verb = show(voice)
     return {
         "imperative": [f"{lead}rank {what}.  {verb} {tail}."],
-        "interrogative": [
-            f"{lead}how do {plan.rows.many}{key_note(plan)} rank{what.removeprefix(rows)}?  {verb} {tail}."
-        ],
+        "interrogative": [f"{lead}how do {rows} rank{what.removeprefix(rows)}?  {verb} {tail}."],
         "terse": [f"{as_headline(lead)}ranking of {what}: {columns_listed(columns, articles=False)}{order}."],
         "report": [f"{lead}please prepare a ranking of {what}.  {verb} {tail}."],
         "conversational": [f"{lead}can you rank {what}?  I need {tail}."],

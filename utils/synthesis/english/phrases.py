@@ -150,7 +150,7 @@ def _noun_phrase(noun: Noun, traits: Sequence[Trait], one: bool) -> str:
     after = [trait for trait in others if trait.after and (not trait.heavy or len(others) == 1)]
     clauses = [trait for trait in others if trait not in after]
     if clauses and not noun.person:  # a clause would seem to speak of the noun that comes last
-        after = [trait for trait in after if trait.after.split()[0] not in ("with", "of", "for")]
+        after = [trait for trait in after if trait.after.split()[0] not in ("with", "without", "of", "for")]
         clauses = [trait for trait in others if trait not in after]
     if one:
         after = [replace(trait, after=trait.after_one or trait.after) for trait in after]

@@ -41,8 +41,12 @@ def _childless(plan: Plan, clauses: Clauses) -> Iterator[str]:
     first = aggregates[0]
     many, _tail = shapes.split_path(first.path)
     if many and (first.where or any(link.lacks for link in many)):
-        children = clauses.lexicon.of_link(many[-1]).many
-        yield f"Include {plan.noun.many} without any {'such ' if first.where else ''}{children}"
+        said = clauses.phrase(first, intent.source)
+        named = bool(said.rows or said.counted)  # else such rows have not been spoken of
+        children = (
+            clauses.lexicon.of_link(many[-1]).many if named else clauses.rows(intent.source, many, first.where).many
+        )
+        yield f"Include {plan.noun.many} without any {'such ' if first.where and named else ''}{children}"
 
 
 def _best_of_equal(plan: Plan, clauses: Clauses) -> Iterator[str]:

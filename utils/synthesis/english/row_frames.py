@@ -12,7 +12,8 @@ from utils.synthesis.english.voice import Voice
 
 def listed_rows(plan: Plan, voice: Voice, register: str) -> list[str]:
     """Wordings of a question for rows with some of their columns."""
-    if list(plan.columns_of_subject.values()) != list(plan.columns.values()):
+    speaks_of_these = any(" these " in f" {phrase.whole} " for phrase in plan.columns.values())
+    if speaks_of_these or list(plan.columns_of_subject.values()) != list(plan.columns.values()):
         return _rows_first(plan, voice, register)
     one, many = plan.rows.one, plan.rows.many
     columns = told_apart(list(plan.columns.values()), plan.noun.one)

@@ -44,7 +44,7 @@ def in_all(plan: Plan, voice: Voice, register: str) -> list[str]:
     asked = "what is" if len(columns) == 1 else "can you give"
     if register == "terse" and front:
         outs = columns_listed(columns, articles=False)
-        return [f"{as_headline(front)}, {outs}."]
+        return [f"{as_headline(front)}: {outs}."]
     return _told(outs, f"{front}, " if front else "", asked, note, voice, register)
 
 
@@ -159,5 +159,7 @@ def _childless_too(plan: Plan, measure: Phrase, functions: set[str]) -> None:
     if plan.intent.having or not lacking or functions == {"MAX"}:
         return
     zero = measure.sort == "count" or measure.head.startswith("total ")
-    without = f"{plan.noun.many} without any {'such ' if filtered else ''}{measure.of_what}".rstrip()
+    such = "such " if filtered and taken_over(measure) else ""
+    then = " of that time" if filtered and not such else ""
+    without = f"{plan.noun.many} without any {such}{measure.of_what}".rstrip() + then
     plan.remarks.append(f"Count {without} as 0" if zero else f"Leave out {without}")

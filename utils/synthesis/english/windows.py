@@ -11,8 +11,8 @@ from utils.synthesis.words import a, in_words, plural
 _PERIODS = ("START", "YEAR", "QUARTER", "MONTH")
 _PARTS = {"4": "quartile", "5": "quintile", "10": "decile", "100": "percentile"}
 _TIES = {
-    "ties": ", equal ones share a place, with a gap after them",
-    "dense": ", equal ones share a place and no place is skipped",
+    "ties": ", ties share a rank, with a gap after them",
+    "dense": ", ties share a rank and no rank is skipped",
 }
 
 
