@@ -255,7 +255,7 @@ class Clauses(Values):
 
     def _at_place(self, field: Field, values: Sequence[str], denied: bool, at: Collection) -> Trait:
         places = [f"the {one}" if vocabulary.WITH_THE.fullmatch(one) else one for one in values]
-        if self._is_elsewhere(field.column, values):
+        if self._is_within_others(field.column) or self._is_elsewhere(field.column, values):
             places[0] = f"the {self.lexicon.column(field.column).one} of {places[0]}"
         where = f"outside {listed(places)}" if denied else f"in {listed(places, 'or')}"
         path = field.path
@@ -269,6 +269,12 @@ class Clauses(Values):
         said = verb(f"belongs to {a(owner.one)} {where}", whose=f"whose {owner.one} is {where}", heavy=True)
         said = replace(said, many=f"belong to {owner.many} {where}")
         return replace(said, after=f"of {owner.many} {where}", after_one=f"of {a(owner.one)} {where}")
+
+    def _is_within_others(self, column: Column) -> bool:
+        """Whether a place is a state or the like of rows that have a city, too, of which many a name could be."""
+        others = [one for one in self.model.collections[column.collection].columns.values() if one is not column]
+        kind = self.lexicon.column(column).one.split()[-1]
+        return kind in vocabulary.STATES and any(self.lexicon.is_place(one) for one in others)
 
     def _is_elsewhere(self, column: Column, values: Sequence[str]) -> bool:
         """Whether another place of the same rows has one of these names, as a state and its capital do."""

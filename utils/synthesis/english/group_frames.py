@@ -166,7 +166,7 @@ def shared(plan: Plan, voice: Voice, register: str) -> list[str]:
     columns = [phrase for phrase in plan.columns.values() if phrase not in plan.keys]
     measure, share = columns[0], next(one for one in columns if one.name == "percentage")
     front, _ = over_rows(plan, voice, [measure], apart=True)
-    rows = "" if front or measure.is_count or names_rows(plan, measure) else f" of {plan.noun.many}"
+    rows = "" if front or measure.is_count or names_rows(plan, measure) else f" {measure.joint} {plan.noun.many}"
     note = f", {share.note}" if share.note else ""
     plain = [replace(one, note="", head="percentage") if one is share else one for one in plan.columns.values()]
     said = listing(plan, voice, [replace(one, note="") if one in plan.keys else one for one in plain])

@@ -46,7 +46,7 @@ def _extreme(voice: Voice, function: str, value: Phrase) -> str:
         return voice.one_of("latest", "most recent") if most else "earliest"
     if value.sort in ("text", "identifier"):
         return "alphabetically last" if most else "alphabetically first"
-    if value.head.startswith("number of "):
+    if value.head.startswith("number of ") or value.head.split()[-1] == "size":
         return "largest" if most else "smallest"
     return "highest" if most else "lowest"
 

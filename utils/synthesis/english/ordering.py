@@ -31,7 +31,7 @@ def _most(phrase: Phrase, descending: bool) -> str:
 
 
 def _is_of_different(phrase: Phrase) -> bool:
-    """Whether a count is one of different things, of which "the most different" could be those most unlike."""
+    """Whether a count is one of different things: "the most different customers" could be those most unlike."""
     return phrase.sort == "count" and phrase.name.startswith("number of different ")
 
 
@@ -103,7 +103,7 @@ def leading(voice: Voice, order: Order) -> str:
     if is_period(phrase) and not descending:
         return ""
     if _is_of_different(phrase):
-        said = f"{'highest' if descending else 'lowest'} {phrase.name} first"
+        said = f"{'most' if descending else 'fewest'} {phrase.name.removeprefix('number of different ')} first"
     else:
         what = _things(phrase) if phrase.sort == "count" else phrase.name
         said = f"{_most(phrase, descending)} {what} first{_blanks(phrase, descending)}"

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from utils.synthesis.english import shapes
+from utils.synthesis.english import ordering, shapes
 from utils.synthesis.english.conditions import Clauses
 from utils.synthesis.english.plan import Plan
-from utils.synthesis.intent import Aggregate, Best, Call, Exists, Field, walk
+from utils.synthesis.intent import Aggregate, Best, Call, Exists, Field, Window, walk
 from utils.synthesis.words import a
+
+_ALONG = ("PREV", "NEXT", "RELAVG")  # windows that pass along a list
 
 
 def remarks_on(plan: Plan, clauses: Clauses) -> list[str]:
     """The remarks on a plan's question, without a full stop."""
     return list(
         dict.fromkeys(
-            (*_rowless(plan), *_childless(plan, clauses), *_best_of_equal(plan, clauses), *_without_key(plan))
+            (
+                *_rowless(plan),
+                *_sparse(plan),
+                *_childless(plan, clauses),
+                *_best_of_equal(plan, clauses),
+                *_without_key(plan),
+            )
         )
     )
 
@@ -24,6 +32,13 @@ def _rowless(plan: Plan) -> Iterator[str]:
     """That only those are listed whose rows are grouped, where groups are called by what they are of: customers."""
     if len(plan.keys) == 1 and plan.subject.one != plan.keys[0].head and plan.top is None and not plan.traits:
         yield f"Leave out {plan.subject.many} without any {'such ' if plan.scope else ''}{plan.noun.many}"
+
+
+def _sparse(plan: Plan) -> Iterator[str]:
+    """That periods without a row that meets the conditions are not in the list, where others are compared in it."""
+    along = [one for one in walk(plan.intent.windows) if isinstance(one, Window) and one.function in _ALONG and one.by]
+    if plan.scope and len(plan.keys) == 1 and along:
+        yield f"Leave out {ordering.plural_of(plan.keys[0])} without any such {plan.noun.many}"
 
 
 def _childless(plan: Plan, clauses: Clauses) -> Iterator[str]:

@@ -171,6 +171,9 @@ def _ties(plan: Plan, voice: Voice, top: Top) -> list[str]:
         return []
     if top.number == 1 and top.order[1:] and not top.exact:
         by = " and then ".join(ordering.by_name(phrase, descending) for phrase, descending in top.order[1:])
+        if len(top.order) == 2 and ordering.is_period(top.order[1][0]):
+            plan.remarks.append(f"If several tie, take the earliest {top.order[1][0].name}")
+            return []
         plan.remarks.append(f"If several tie, take the first by {by}")
         return []
     said = ordering.ties(voice, top.order[1:])

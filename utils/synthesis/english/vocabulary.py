@@ -80,6 +80,7 @@ PLACES = _set(
     "suburb town village"
 )
 # A category of one of these is said after the value: "in the BUILDING market segment".
+STATES = _set("state province county district department")
 GROUPS = _set("segment department sector industry division category class genre league section team")
 # One-word names that say nothing without what they belong to: "type" of what?
 VAGUE = _set(
