@@ -34,6 +34,7 @@ _MOST_RESULT_ROWS = 5_000
 _DRAWS_A_PROFILE = 80  # of each family, to know which operators its programs use
 _FLOOR = 0.002  # the share of drafts below which an operator is looked for
 _AIMED = 0.3  # share of draws that look for one while there is one to look for
+_TRIES = 80  # so often, until one is found
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Drafter:
         rare = self._rare_operators()
         if not rare or self._dice.random() >= _AIMED:
             return self._drawn_once(self._weights)
-        for _ in range(_DRAWS_A_PROFILE):
+        for _ in range(_TRIES):
             intent, program = self._drawn_once({name: self._promise(name, rare) for name in FAMILIES})
             if rare & set(operators(program)):
                 return intent, program

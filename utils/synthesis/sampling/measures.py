@@ -105,7 +105,7 @@ class Names:
             if isinstance(value, Field) and value.column.role == "date":
                 return self.free(f"{'first' if expression.function == 'MIN' else 'last'}_{what}")
             word = _NAMES[expression.function]
-            return self.free(what if what.startswith(f"{word}_") else f"{word}_{what}")
+            return self.free(f"{'combined' if what.startswith(f'{word}_') else word}_{what}")
         if isinstance(expression, Call):
             return self.free(expression.operator.lower())
         return self.free("value")
