@@ -87,7 +87,7 @@ def command(stage: int, work: Path, *flags: object) -> list[str]:
 def run(stage: int, work: Path, *flags: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run one of the four scripts to its end, as a user would from the project's folder."""
     return subprocess.run(
-        command(stage, work, *flags), cwd=ROOT, env=environment(env), capture_output=True, text=True, timeout=240
+        command(stage, work, *flags), cwd=ROOT, env=environment(env), capture_output=True, text=True, timeout=600
     )
 
 

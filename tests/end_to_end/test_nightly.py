@@ -36,7 +36,7 @@ def _command(work: WorkDir, *flags: object) -> list[str]:
 
 def _nightly(work: WorkDir, *flags: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        _command(work, *flags), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=240
+        _command(work, *flags), cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600
     )
 
 
