@@ -211,7 +211,9 @@ def test_batch_jobs_give_the_same_rows_as_calls_one_by_one(staged_copy: WorkDir)
         server.batch_faults.append(BatchFault("item_failed", index=(3, 4), keyless=True))
         stage.make("--mode", "batch", "--batch-poll", 0.05, "--force")
         assert stage.generated.read_bytes() == one_by_one
-        assert [job.size for job in server.batch_jobs] == [10, 3]  # the repair and the failed items are the next round
+        sizes = [job.size for job in server.batch_jobs]
+        # the repair and the failed items are the next round, unless it is the row repaired whose item failed
+        assert sizes in ([10, 3], [10, 2, 1])
 
 
 def test_candidates_of_a_batch_go_out_together_and_the_shortest_that_is_proven_stays(staged_copy: WorkDir) -> None:
