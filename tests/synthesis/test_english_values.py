@@ -41,7 +41,7 @@ def _text(date: Field, *parts: str) -> Call:
         (Call("SQRT", (Call("MUL", (TOTAL, DISCOUNT)),)), "geometric mean of the order total and the discount rate"),
         (
             Call("SIGN", (Call("SUB", (TOTAL, DISCOUNT)),)),
-            "whether the order total is above (1), equal to (0) or below (-1) the discount rate",
+            "comparison of the order total with the discount rate (1 where it is higher, 0 where both are equal, -1 where it is lower)",
         ),
         (Call("ABS", (Call("SUB", (TOTAL, Constant(5))),)), "absolute value of the order total minus $5"),
         (Call("POWER", (TOTAL, Constant(2))), "square of the order total"),

@@ -96,8 +96,8 @@ def of_a_pair(operator: str, first: Phrase, second: Phrase) -> Phrase:
             return Phrase(f"squared difference between {pair}", short="squared difference")
         case "SQRT":
             return Phrase(f"geometric mean of {pair}", short="geometric mean", column=first.column)
-    head = f"whether the {first.whole} is above (1), equal to (0) or below (-1) the {second.whole}"
-    return Phrase(head, short="sign", article=False)
+    note = "1 where it is higher, 0 where both are equal, -1 where it is lower"
+    return Phrase(f"comparison of the {first.whole} with the {second.whole}", short="comparison", note=note)
 
 
 def text_function(voice: Voice, call: Call, values: Sequence[Phrase], constants: Sequence[Constant]) -> Phrase | None:

@@ -32,6 +32,7 @@ _TEXT_FUNCTIONS = {
     "UPPER": 2.0, "LOWER": 2.0, "LENGTH": 2.0, "SLICE": 1.5, "JOIN": 2.0, "GETPART": 2.0, "STRCOUNT": 0.4, "FIND": 0.4,
     "REPLACE": 0.7, "STRIP": 0.5, "LPAD": 0.8, "RPAD": 0.3, "STRING": 1.0,
 }  # fmt: skip
+_OF_WORDS = ("GETPART", "STRCOUNT", "FIND", "REPLACE")  # of texts of several words
 _FEW_TEXTS = 20  # whose lengths nobody asks for
 
 
@@ -72,6 +73,11 @@ class RowFamilies(Pieces):
 
     def _text_of(self, source: Collection, column: Field) -> Call:
         kind = self._lots.weighted(_TEXT_FUNCTIONS)
+        if kind in _OF_WORDS:
+            texts = [
+                one for one in source.of_role("name", "category") if any(" " in str(value) for value in one.values)
+            ]
+            column = Field((), self._lots.one(texts))
         values = [str(value) for value in column.column.values]
         words = [value for value in values if " " in value]
         if len(words) < max(3, len(values) / 2):

@@ -79,4 +79,7 @@ class TotalFamilies(Pieces):
         average = (names.free("overall_average"), Window("RELAVG", Result(name)))
         kept = (Call(self._lots.one(["GT", "GT", "LT"]), (Result(name), Result(average[0]))),)
         intent = replace(intent, windows=(average,), kept=kept)
+        if intent.level == "rows" and self._is_long(intent.source):
+            first = self._ties(intent)[0]
+            return self._ordered(intent, [(first, Result(first))], limit=1.0)
         return self._ordered(intent, [(name, Result(name))], limit=0.0, always=True)
