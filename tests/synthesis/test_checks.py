@@ -138,3 +138,18 @@ def test_each_condition_is_taken_out_wherever_it_stands() -> None:
     assert without[_is("TX")].where == ()
     assert dict(without[dear].columns)["n"] == Aggregate("COUNT", path("owners", "items"), (toy,))
     assert without[dear].where == intent.where
+
+
+def test_sums_in_another_order_are_the_same_answer() -> None:
+    """An engine with several threads adds up in any order, so that the last digits of an average are no difference."""
+    noise = iter(range(100))
+
+    def answer(_intent: Intent) -> list[tuple[object, ...]]:
+        return [("a", 0.1 + 1e-15 * next(noise)), ("b", 0.7)]
+
+    assert problem_of(_rows(where=(_is("TX"),)), answer) == "an idle condition: Call"
+
+    def same(_intent: Intent) -> list[tuple[object, ...]]:
+        return [(name, 0.1 + 1e-15 * next(noise)) for name in "abc"]
+
+    assert problem_of(_rows(), same) == "a column of one value"

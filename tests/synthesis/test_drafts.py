@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.synthesis.poor import poor_database
-from utils.core.paths import WorkDir
+from utils.core.paths import PROJECT_ROOT, WorkDir
 from utils.core.questions import SYNTHETIC, normal_question
 from utils.core.records import Example, Question
 from utils.databases.catalog import DatabaseEntry, built_in_entries, file_url
@@ -56,6 +59,31 @@ def test_the_same_seed_drafts_the_same_and_what_is_known_is_left_out(broker: Dat
     again = _drafter(broker, taken)
     assert not {draft.program for draft in again.drafts(60)} & set(first)
     assert again.refused["a program that was written"] > 0
+
+
+_QUESTIONS = """
+import sys
+from pathlib import Path
+from tests.synthesis.test_drafts import _drafter
+from utils.core.paths import WorkDir
+from utils.databases.catalog import built_in_entries
+from utils.synthesis.drafts import Taken
+entry = built_in_entries(WorkDir(Path(sys.argv[1])))["tpch"]
+print(*(draft.question for draft in _drafter(entry, Taken()).drafts(250)), sep="\\n")
+"""
+
+
+def test_another_process_drafts_the_same(databases: WorkDir) -> None:
+    """Sets are in another order in every process, and no choice may hang on that."""
+    command = [sys.executable, "-c", _QUESTIONS, str(databases.root)]
+    running = [
+        subprocess.Popen(command, cwd=PROJECT_ROOT, env=os.environ | {"PYTHONHASHSEED": seed}, stdout=subprocess.PIPE)
+        for seed in "123"
+    ]
+    printed = [process.communicate(timeout=300)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * 3
+    assert printed[0].count(b"\n") > 60
+    assert set(printed) == {printed[0]}
 
 
 def test_levels_come_in_the_shares_asked_for(broker: DatabaseEntry) -> None:

@@ -10,6 +10,7 @@ from utils.synthesis.intent import Aggregate, Best, Call, Exists, Expression, In
 
 Row = tuple[Any, ...]
 MOST_ROWS = 200  # nobody reads a longer answer
+_DIGITS = 10  # of a number that two answers must share
 _LEFT_OUT = 2  # rows that a limit must leave out at least, or nobody would set it
 
 
@@ -17,15 +18,34 @@ def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str
     """Why the question is not worth asking; "" when it is. `answer` runs an intent on the original database.
 
     An answer of no rows, of too many, with a column of nulls or of one value in all rows, says little; and a condition
-    without which the answer is the same is idle.
+    without which the answer is the same is idle. Numbers are the same up to the digits that depend on the order of
+    adding up, which an engine with several threads leaves open: else a seed would not always draw the same.
     """
+
+    def seen(one: Intent) -> list[Row]:
+        return [tuple(map(_without_noise, row)) for row in answer(one)]
+
     if intent.limit is None:
-        rows = answer(intent)
+        rows = seen(intent)
     else:
-        rows = answer(replace(intent, limit=intent.limit + _LEFT_OUT))
+        rows = seen(replace(intent, limit=intent.limit + _LEFT_OUT))
         if rows and len(rows) < intent.limit + _LEFT_OUT:
             return "hardly more rows than the limit"
         rows = rows[: intent.limit]
+    if poor := _poor(intent, rows):
+        return poor
+    for condition, without in without_each(intent):
+        if sorted(map(repr, seen(without))) == sorted(map(repr, rows)):
+            return f"an idle condition: {type(condition).__name__}"
+    return ""
+
+
+def _without_noise(cell: Any) -> Any:
+    return float(f"{cell:.{_DIGITS}g}") if isinstance(cell, float) else cell
+
+
+def _poor(intent: Intent, rows: Sequence[Row]) -> str:
+    """Why rows say too little to be asked for; "" when they do not."""
     if not rows:
         return "no rows"
     if len(rows) > MOST_ROWS:
@@ -39,20 +59,16 @@ def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str
         return "one group only"
     if any(len(rows) < _classes(key) for _name, key in intent.keys):
         return "a class without rows"
-    if intent.level == "whole" and all(cell in (None, 0) for cell in rows[0]):
+    return _poor_totals(intent, rows[0]) if intent.level == "whole" else ""
+
+
+def _poor_totals(intent: Intent, totals: Row) -> str:
+    if all(cell in (None, 0) for cell in totals):
         return "nothing but zeros"
     known = dict(intent.columns)
-    if (
-        intent.level == "whole"
-        and not intent.summary
-        and any(
-            _counts_different(known.get(name)) and cell == 1 for name, cell in zip(intent.output, rows[0], strict=True)
-        )
-    ):
+    by_name = {} if intent.summary else dict(zip(intent.output, totals, strict=True))
+    if any(cell == 1 and _counts_different(known.get(name)) for name, cell in by_name.items()):
         return "nothing different to count"
-    for condition, without in without_each(intent):
-        if sorted(map(repr, answer(without))) == sorted(map(repr, rows)):
-            return f"an idle condition: {type(condition).__name__}"
     return ""
 
 

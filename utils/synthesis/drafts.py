@@ -169,7 +169,7 @@ class Drafter:
 
     def _promise(self, family: str, rare: frozenset[str]) -> float:
         """How likely a program of a family is to use one of some operators."""
-        return sum(self._profiles[family].get(name, 0.0) for name in rare)
+        return sum(self._profiles[family].get(name, 0.0) for name in sorted(rare))
 
     def _profile(self, family: str) -> Profile:
         programs = []

@@ -257,7 +257,7 @@ class Values(Windows):
             phrase = Phrase(f"number of {counted.many}", joint="across", sort="count", counted=counted)
         else:
             phrase = measured(self.voice, aggregate.function, aggregate.option, self.phrase(value, child))
-            columns = {one.column for one in shapes.fields_of(value)}
+            columns = [one.column for one in shapes.fields_of(value)]
             phrase = replace(phrase, tells_rows=bool(columns) and all(map(self.lexicon.is_telling, columns)))
         if aggregate.function == "ANYTHING":
             return replace(phrase, of_what="")
