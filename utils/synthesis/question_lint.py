@@ -27,6 +27,7 @@ _ABBREVIATIONS = frozenset(
 )
 _COUNTS = "two three four five six seven eight nine ten eleven twelve all these those many".split()  # noqa: SIM905
 _QUOTED = re.compile(r"\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)")
+_BRACKETS = re.compile(r"\([^()]*\)")
 _SAID_OF = frozenset("have has had are is was were do does did belong belongs joined".split())  # noqa: SIM905
 _LIMITS = frozenset(("more", "less", "fewer", "later", "earlier", "after", "before", "else"))
 _VERBS = frozenset(("has", "is", "was", "does"))
@@ -84,7 +85,7 @@ def _joins_values(words: list[str], at: int) -> bool:
 
 def unresolved_pronoun(question: str, intent: Intent) -> Iterator[str]:
     """A pronoun without a noun of its number before it in the sentence."""
-    for sentence in _sentences(_without_values(question).replace("shown as its ", "")):  # a period's, as its first day
+    for sentence in _sentences(_BRACKETS.sub("", _without_values(question))):  # where they speak of what is before them
         words = re.findall(r"[A-Za-z']+", sentence)
         for index, word in enumerate(words):
             before = [one.lower() for one in words[:index]]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from utils.synthesis.english import comparing, shapes, vocabulary
 from utils.synthesis.english.lexicon import is_adjective
 from utils.synthesis.english.periods import date_of, period
-from utils.synthesis.english.phrases import Phrase, Trait, have, joined, noun_phrase, verb
+from utils.synthesis.english.phrases import Counted, Phrase, Trait, have, joined, noun_phrase, towards, verb
 from utils.synthesis.english.values import Values
 from utils.synthesis.intent import Call, Constant, Exists, Expression, Field, Result, Window
 from utils.synthesis.model import Collection, Column
@@ -116,8 +116,7 @@ class Clauses(Values):
         rows = noun_phrase(owner, [trait])
         owns = owner.person or owner.one.split()[-1] in vocabulary.AGENTS
         act, joint = ("belongs to", "of") if owns else ("is for", "for")
-        said = verb(f"{act} {a(rows.one)}", whose=f"whose {owner.one} {trait.one}", heavy=True)
-        said = replace(said, many=f"{act.replace('belongs', 'belong').replace('is', 'are')} {rows.many}")
+        said = towards(act, rows, whose=f"whose {owner.one} {trait.one}")
         if not self.voice.habit(field.path, 0.6):
             return said
         return replace(said, after=f"{joint} {rows.many}", after_one=f"{joint} {a(rows.one)}")
@@ -266,9 +265,9 @@ class Clauses(Values):
             other = "" if denied else f"with {named} {listed(list(values), 'or')}"
             return verb(f"is {where}", after=where, place=0, beside=other)
         owner = self.lexicon.at_end(at, path)
-        said = verb(f"belongs to {a(owner.one)} {where}", whose=f"whose {owner.one} is {where}", heavy=True)
-        said = replace(said, many=f"belong to {owner.many} {where}")
-        return replace(said, after=f"of {owner.many} {where}", after_one=f"of {a(owner.one)} {where}")
+        rows = Counted(owner.one, owner.many).then(where)
+        said = towards("belongs to", rows, whose=f"whose {owner.one} is {where}")
+        return replace(said, after=f"of {rows.many}", after_one=f"of {a(rows.one)}")
 
     def _is_within_others(self, column: Column) -> bool:
         """Whether a place is a state or the like of rows that have a city, too, of which many a name could be."""

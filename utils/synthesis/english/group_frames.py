@@ -103,9 +103,11 @@ def _are_called_by_key(plan: Plan) -> bool:
     return len(plan.keys) > 1 or plan.subject.one == plan.keys[0].head
 
 
-def key_note(plan: Plan) -> str:
-    """How a single key is shown, in brackets; several say so where they are listed."""
+def key_note(plan: Plan, of_many: bool = False) -> str:
+    """How a single key is shown, in brackets, of one group or `of_many`; several say so where they are listed."""
     notes = [key.note for key in plan.keys if key.note and len(plan.keys) == 1]
+    if of_many:
+        notes = [f"each {note}" if note.startswith("shown as ") else note for note in notes]
     return f" ({', '.join(notes)})" if notes else ""
 
 
@@ -197,8 +199,7 @@ def ranked(plan: Plan, voice: Voice, register: str) -> list[str]:
     columns = [replace(named_before(one), note="" if one in plan.keys else one.note) for one in plan.columns.values()]
     columns[-1] = replace(columns[-1], head="rank", note="")
     order = f", {voice.one_of('sorted', 'ordered')} {ordering.sorted_by(voice, plan.order)}" if plan.order else ""
-    note = key_note(plan).replace("(shown as its", "(each shown as its")
-    rows = f"{plan.rows.many}{note}"
+    rows = f"{plan.rows.many}{key_note(plan, of_many=True)}"
     what = f"{rows} by {phrase.whole} ({first}{'; ' + tie if tie else ''})"
     outs = columns_listed(columns)
     tail = f"{outs}{order}"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from utils.synthesis.english.lexicon import Noun
 from utils.synthesis.model import Column
-from utils.synthesis.words import listed
+from utils.synthesis.words import a, listed
 
 Sort = Literal["count", "number", "price", "date", "text", "identifier", "flag", "rank"]
 
@@ -32,7 +32,7 @@ class Phrase:
     `short` is what it is called once it has been named. `counted` are the things that a count counts. `over_all` says
     that it is taken over the rows that the whole question is about; `of_what` are the rows without their conditions.
     `who` and `that` are what a percentage says of its rows: "that were placed in 1995". `many` is the plural, `column`
-    tells the unit of its numbers, `blank` that it may be missing, `tells_rows` that no other rows have such a value.
+    tells the unit of its numbers, `blank` that it may be missing.
     """
 
     head: str
@@ -50,7 +50,6 @@ class Phrase:
     many: str = ""
     column: Column | None = None
     blank: bool = False
-    tells_rows: bool = False
 
     @property
     def bare(self) -> str:
@@ -127,6 +126,11 @@ def have(what: str, **forms: str | bool | int) -> Trait:
 def verb(said: str, **forms: str | bool | int) -> Trait:
     """The trait of a verb in the third person: "is active", "was placed in 2023", "joined in 2022"."""
     return Trait(said, many_of(said), **forms)  # type: ignore[arg-type]
+
+
+def towards(act: str, rows: Counted, **forms: str | bool | int) -> Trait:
+    """The trait of a verb and the rows it leads to, of which many rows have many: "belongs to an active customer"."""
+    return Trait(f"{act} {a(rows.one)}", f"{many_of(act)} {rows.many}", heavy=True, **forms)  # type: ignore[arg-type]
 
 
 def many_of(said: str) -> str:

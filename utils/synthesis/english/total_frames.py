@@ -77,14 +77,17 @@ def _one_figure(plan: Plan, voice: Voice, phrase: Phrase, register: str) -> list
                 return [f"can you tell me {asked}?", f"I'd like to know {asked}."]
         return []
     if phrase.that and phrase.over_all and len(plan.scoped.many.split()) > _SHORT and plan.scope:
-        part = f"{phrase.who} {phrase.that}{note}"
-        return {
-            "interrogative": [f"of all {plan.scoped.many}, what percentage {phrase.that}{note}?"],
-            "conversational": [f"of all {plan.scoped.many}, can you tell me what percentage {phrase.that}{note}?"],
-            "terse": [f"of all {plan.scoped.many}, percentage {part}."],
-            "report": [f"of all {plan.scoped.many}, please report the percentage {part}."],
-            "imperative": [f"of all {plan.scoped.many}, calculate the percentage {part}."],
-        }.get(register, [f"of all {plan.scoped.many}, what percentage {phrase.that}{note}?"])
+        of_all, part = f"of all {plan.scoped.many},", f"{phrase.who} {phrase.that}{note}"
+        match register:
+            case "conversational":
+                return [f"{of_all} can you tell me what percentage {phrase.that}{note}?"]
+            case "terse":
+                return [f"{of_all} percentage {part}."]
+            case "report":
+                return [f"{of_all} please report the percentage {part}."]
+            case "imperative":
+                return [f"{of_all} calculate the percentage {part}."]
+        return [f"{of_all} what percentage {phrase.that}{note}?"]
     if phrase.that and phrase.over_all:
         asked = f"what percentage of {plan.scoped.many} {phrase.that}{note}"
         match register:

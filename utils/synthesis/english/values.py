@@ -201,12 +201,8 @@ class Values(Windows):
         fields = [one for one in shapes.fields_of(call.arguments[0]) if not one.path]
         of = self.lexicon.column(fields[0].column).one if fields else ""
         counted = of.removeprefix("number of ")
-        head = (
-            f"{singular(counted)} count level"
-            if counted != of
-            else f"{of} {'band' if ' per ' in of else 'level'}".strip()
-        )
-        return Phrase(head, sort="text", note=note)
+        of = f"{singular(counted)} count" if counted != of else of
+        return Phrase(f"{of} {'band' if ' per ' in of else 'level'}".strip(), sort="text", note=note)
 
     def _case(self, condition: Expression, at: Collection) -> str:
         """When a case holds: "if above 500" of the number that all is about, "if the order is ..." of others."""
@@ -251,6 +247,7 @@ class Values(Windows):
             short = f"number of {noun.many}"
             return Phrase("number", "", "of", "count", short, rows, over_all=over_all, of_what=noun.many)
         value = shapes.moved(aggregate.value, tail)
+        tells_rows = False  # whether no other rows have such a value
         if aggregate.function == "NDISTINCT":
             things = self._things(value, child)
             counted = Counted(f"different {things.one}", f"different {things.many}")
@@ -258,7 +255,7 @@ class Values(Windows):
         else:
             phrase = measured(self.voice, aggregate.function, aggregate.option, self.phrase(value, child))
             columns = [one.column for one in shapes.fields_of(value)]
-            phrase = replace(phrase, tells_rows=bool(columns) and all(map(self.lexicon.is_telling, columns)))
+            tells_rows = bool(columns) and all(map(self.lexicon.is_telling, columns))
         if aggregate.function == "ANYTHING":
             return replace(phrase, of_what="")
         may_lack = bool(where) or any(link.lacks for link in many)
@@ -270,7 +267,7 @@ class Values(Windows):
             periods = [trait.when for trait in self.traits(where, child)]
             if all(periods):
                 return replace(phrase, head=" ".join([phrase.head, *periods]), short=phrase.head)
-        if not where and len(many) == 1 and (phrase.tells_rows or noun.one.split()[-1] in phrase.head.split()):
+        if not where and len(many) == 1 and (tells_rows or noun.one.split()[-1] in phrase.head.split()):
             return phrase
         return (
             possessed(phrase, noun.one)
