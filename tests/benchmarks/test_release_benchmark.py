@@ -13,6 +13,7 @@ from benchmarks.report_page import CHROMIUM
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="opens the report in Chromium")
+@pytest.mark.slow
 def test_all_ways_run_on_a_few_rows(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     assert main(["--rows", "2500", "--growth", "500", "--report-rows", "200", "--out", str(out)]) == 0

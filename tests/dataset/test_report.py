@@ -198,6 +198,7 @@ def test_a_file_with_fewer_lines_than_rows_say_is_noticed_and_leaves_no_page(tmp
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_large_version_shows_a_sample_says_so_and_takes_little_memory(tmp_path: Path) -> None:
     rows = MAX_ROWS + 5_000
     manifest = write_rows(tmp_path, rows)

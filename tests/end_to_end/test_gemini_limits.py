@@ -94,6 +94,7 @@ def test_asking_stops_when_the_target_is_reached_and_free_rows_are_kept(staged_c
     assert "up to date" in stage.make("--target-accepted", 3, "--repairs", 0)
 
 
+@pytest.mark.slow
 def test_a_target_that_the_questions_cannot_reach_says_so(staged_copy: WorkDir) -> None:
     with LoopbackGemini(RIGHT) as server:
         stage = Stage(staged_copy, server, QUESTIONS[:3])
@@ -103,7 +104,7 @@ def test_a_target_that_the_questions_cannot_reach_says_so(staged_copy: WorkDir) 
     assert done.stdout.splitlines()[-1] == last
 
 
-@pytest.mark.parametrize("mode", ["online", "batch"])
+@pytest.mark.parametrize("mode", ["online", pytest.param("batch", marks=pytest.mark.slow)])
 def test_the_budget_is_never_exceeded_and_a_larger_one_goes_on(staged_copy: WorkDir, mode: str) -> None:
     prices = staged_copy.root / "prices.toml"
     prices.write_text(PRICES)
@@ -127,6 +128,7 @@ def test_the_budget_is_never_exceeded_and_a_larger_one_goes_on(staged_copy: Work
         assert not server.duplicates() and not server.batch_duplicates()
 
 
+@pytest.mark.slow
 def test_a_budget_of_nothing_writes_what_the_ledger_knows(staged_copy: WorkDir) -> None:
     with LoopbackGemini(RIGHT) as server:
         Stage(staged_copy, server, QUESTIONS[:2]).make()
@@ -136,6 +138,7 @@ def test_a_budget_of_nothing_writes_what_the_ledger_knows(staged_copy: WorkDir) 
         assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 def test_a_cap_on_a_model_without_a_price_is_refused_before_anything_is_sent(staged_copy: WorkDir) -> None:
     with LoopbackGemini(RIGHT) as server:
         stage = Stage(staged_copy, server, QUESTIONS[:2])
@@ -216,6 +219,7 @@ def test_batch_jobs_give_the_same_rows_as_calls_one_by_one(staged_copy: WorkDir)
         assert sizes in ([10, 3], [10, 2, 1])
 
 
+@pytest.mark.slow
 def test_candidates_of_a_batch_go_out_together_and_the_shortest_that_is_proven_stays(staged_copy: WorkDir) -> None:
     long = "result = TPCH.CALCULATE(how_many_parts_there_are=COUNT(parts.WHERE(size == 1)))"
     [short] = RIGHT[QUESTIONS[0]["question"]]
@@ -227,6 +231,7 @@ def test_candidates_of_a_batch_go_out_together_and_the_shortest_that_is_proven_s
     assert (row["program"], row["attempts"], row["origin"]) == (short, 3, "gemini-2.5-flash#3")
 
 
+@pytest.mark.slow
 def test_the_price_is_told_before_the_first_call(staged_copy: WorkDir) -> None:
     with LoopbackGemini(RIGHT) as server:
         out = Stage(staged_copy, server, QUESTIONS).make().splitlines()
@@ -255,6 +260,7 @@ def test_a_stopped_batch_run_is_taken_up_where_it_was(staged_copy: WorkDir) -> N
         assert [job.size for job in server.batch_jobs] == [10]
 
 
+@pytest.mark.slow
 def test_a_vote_is_told_apart_from_gold_up_to_the_set(staged_copy: WorkDir) -> None:
     vote = {"question_id": "vote", "db_name": "tpch", "question": "How many suppliers do we have in all?"}
     script = [
@@ -288,6 +294,7 @@ def test_the_key_is_in_nothing_that_was_written_even_if_the_model_says_it(staged
     assert KEY not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_ledger_can_be_read(staged_copy: WorkDir) -> None:
     with LoopbackGemini(RIGHT) as server:
         Stage(staged_copy, server, QUESTIONS[:3]).make()

@@ -96,6 +96,7 @@ def test_a_night_leaves_a_version_a_log_and_a_status(night: WorkDir) -> None:
     assert after["last_success"]["version"] == status["run"]["version"]
 
 
+@pytest.mark.slow
 def test_two_at_once_and_a_stop(night: WorkDir) -> None:
     first = subprocess.Popen(_command(night), cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
     try:

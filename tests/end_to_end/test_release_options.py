@@ -87,6 +87,7 @@ def test_documentation_goes_into_the_question_and_never_into_the_target(staged: 
         assert program_of(line) == question["pydough"]
 
 
+@pytest.mark.slow
 def test_another_system_instruction(staged: WorkDir, tmp_path: Path) -> None:
     (tmp_path / "instruction.txt").write_text("  Schreib PyDough, höchstens fünf Schritte.\n", encoding="utf-8")
     for line in _release(staged, "--system-instruction", tmp_path / "instruction.txt"):
@@ -95,6 +96,7 @@ def test_another_system_instruction(staged: WorkDir, tmp_path: Path) -> None:
     assert answer["systemInstruction"]["parts"] == [{"text": "Schreib PyDough, höchstens fünf Schritte."}]
 
 
+@pytest.mark.slow
 def test_share_and_seed_move_rows_and_make_versions_of_their_own(staged: WorkDir) -> None:
     def sides(*flags: object) -> tuple[str, dict[str, str]]:
         _release(staged, *flags)
@@ -114,6 +116,7 @@ def test_share_and_seed_move_rows_and_make_versions_of_their_own(staged: WorkDir
     assert again == halves[0]
 
 
+@pytest.mark.slow
 def test_force_writes_the_same_set_again(staged_copy: WorkDir, staged: WorkDir) -> None:
     questions = staged.root / "questions.csv"
     make(4, staged_copy.root, "--questions", questions)

@@ -146,7 +146,7 @@ def test_killed_twice_it_ends_with_the_same_bytes_and_pays_only_for_what_was_in_
         assert (latest / f"{name}.jsonl").read_bytes() == (expected / f"{name}.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_asked_to_stop_it_says_so_in_one_line_and_resumes(
     stoppable: Stoppable, undisturbed: Path, number: signal.Signals
 ) -> None:
@@ -171,6 +171,7 @@ def test_asked_to_stop_it_says_so_in_one_line_and_resumes(
     assert stoppable.generated.read_bytes() == (undisturbed / "stages" / "generated.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_daily_quota_that_is_spent_stops_the_run_and_resumes(stoppable: Stoppable, undisturbed: Path) -> None:
     faults = [{"kind": "none"}] * 4 + [{"kind": "daily_quota"}]
     with LoopbackGemini(ANSWERS, faults=faults) as server:

@@ -57,7 +57,7 @@ def check(tasks: list[ProofTask], found: list) -> None:
     assert [verdict.status for _task, verdict in found] == expected
 
 
-@pytest.mark.parametrize("lost", ["worker", "node"])
+@pytest.mark.parametrize("lost", [pytest.param("worker", marks=pytest.mark.slow), "node"])
 def test_nothing_is_lost_with_a_node(cluster: Cluster, tasks: list[ProofTask], tmp_path: Path, lost: str) -> None:
     with ClusterProver(cluster.address, cache_folder=tmp_path) as prover:
         found = []
@@ -95,6 +95,7 @@ def test_the_command_proves_on_a_cluster(cluster: Cluster, databases: WorkDir, t
     assert "lost.sqlite: no such database" in lines(out)[2]["verdict"]["detail"]
 
 
+@pytest.mark.slow
 def test_without_an_address_a_cluster_is_started(tasks: list[ProofTask], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with ClusterProver(workers=1) as prover:

@@ -148,6 +148,13 @@ def test_conditions_are_not_two_on_one_linked_row_nor_on_rows_that_only_join_oth
             assert not any(len(model.collections[end].key) > 1 for end in ends)
 
 
+def test_no_row_is_chosen_for_one_share_above_another(intents: list[Intent]) -> None:
+    """A discount and a tax are both shares, and nobody compares them."""
+    for condition in (one for intent in intents for one in walk(intent.where) if isinstance(one, Call)):
+        compared = [one.column for one in condition.arguments if isinstance(one, Field)]
+        assert len(compared) < 2 or not {"share"} & {one.unit for one in compared}, condition
+
+
 def test_what_stands_in_for_a_missing_value_is_not_asked_of_values_that_are_known(intents: list[Intent]) -> None:
     filled = [intent for intent in intents if intent.family == "filled"]
     assert len(filled) > 10
