@@ -140,6 +140,18 @@ def test_each_condition_is_taken_out_wherever_it_stands() -> None:
     assert without[dear].where == intent.where
 
 
+@pytest.mark.parametrize(("operator", "other", "problem"), [
+    ("LARGEST", 3, ""),
+    ("SMALLEST", 3, ""),
+    ("LARGEST", 0, "an idle choice: LARGEST"),
+    ("SMALLEST", 9, "an idle choice: SMALLEST"),
+])  # fmt: skip
+def test_the_larger_of_two_is_asked_only_where_now_one_is_and_now_the_other(
+    operator: str, other: int, problem: str
+) -> None:
+    assert _problem(_rows((NAME, ("v", _rated(operator, other))))) == problem
+
+
 def test_sums_in_another_order_are_the_same_answer() -> None:
     """An engine with several threads adds up in any order, so that the last digits of an average are no difference."""
     noise = iter(range(100))

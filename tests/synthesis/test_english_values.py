@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.synthesis.english_support import SHOP, SHOP_HINTS, ask, at, clauses, field, is_
+from tests.synthesis.english_support import INTENTS, SHOP, SHOP_HINTS, ask, at, clauses, field, is_, path
 from utils.synthesis.english.frames import said
 from utils.synthesis.english.lexicon import Lexicon
+from utils.synthesis.english.measures import measured
 from utils.synthesis.english.phrases import Phrase
 from utils.synthesis.english.planning import plan_of
 from utils.synthesis.hints import ColumnHint
@@ -46,6 +47,9 @@ def _text(date: Field, *parts: str) -> Call:
         (Call("ABS", (Call("SUB", (TOTAL, Constant(5))),)), "absolute value of the order total minus $5"),
         (Call("POWER", (TOTAL, Constant(2))), "square of the order total"),
         (Call("INTEGER", (TOTAL,)), "order total (with its decimals cut off)"),
+        (Call("LARGEST", (TOTAL, DISCOUNT)), "larger of the order total and the discount rate"),
+        (Call("LARGEST", (ORDERED, DUE)), "later of the order date and the due date"),
+        (Call("SMALLEST", (DUE, ORDERED)), "earlier of the due date and the order date"),
         (_text(ORDERED, "YEAR", "QUARTER"), "year and quarter of the order date (as text such as 2023-Q1)"),
         (_text(ORDERED, "YEAR", "MONTH"), "year and month of the order date (as text such as 2023-04)"),
         (Call("MONTHNAME", (ORDERED,)), "order month (such as Jan)"),
@@ -59,6 +63,39 @@ def _text(date: Field, *parts: str) -> Call:
 )  # fmt: skip
 def test_values_that_are_worked_out(expression: Expression, said: str) -> None:
     assert _phrase(expression).text == said
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [((), "percentage of all orders"), ((is_("EQ", field("orders.channel"), "web"),), "percentage of all such orders")],
+)
+def test_a_share_is_of_the_rows_that_are_asked_for(where: tuple[Expression, ...], said: str) -> None:
+    question = ask(replace(INTENTS["share"], where=where), "imperative")
+    assert f"the number of orders{' with channel ' + repr('web') if where else ''} and the {said} (rounded" in question
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_rows_without_any_are_spoken_of_only_where_there_are_some(full: bool) -> None:
+    orders = (replace(path("customers", "orders")[0], full=full),)
+    columns = (("name", field("customers.name")), ("n", Aggregate("COUNT", orders)))
+    question = ask(Intent("per_parent", at("customers"), "rows", ("name", "n"), columns=columns), "imperative")
+    remark = "" if full else " Include customers without any orders."
+    assert question == f"Show the name and the number of orders for each customer.{remark}"
+
+
+@pytest.mark.parametrize("register", ["report", "context"])
+def test_a_single_count_names_its_rows_once(register: str) -> None:
+    intent = Intent(
+        "whole", at("orders"), "whole", ("n",), (is_("EQ", field("orders.channel"), "web"),), columns=(COUNT,)
+    )
+    assert ask(intent, register).count("orders") == 1
+
+
+def test_charges_are_made_on_rows() -> None:
+    def joint(words: str) -> str:
+        return measured(clauses(INTENTS["list"]).voice, "SUM", "", Phrase(words)).joint
+
+    assert (joint("commission"), joint("sales tax"), joint("price")) == ("on", "on", "of")
 
 
 def test_a_part_of_the_only_date_says_which_for_people_and_in_lists() -> None:

@@ -249,6 +249,7 @@ def test_nulls_follow_keys_and_claims(read: Read) -> None:
 
     clerks = read(may_miss).collections["clerks"]
     assert clerks.columns["boss_key"].nulls and clerks.links["boss"].optional
+    assert clerks.links["boss"].full and not read().collections["shops"].links["receipts"].full
     assert not clerks.columns["key"].nulls
 
 

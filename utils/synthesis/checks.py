@@ -37,6 +37,9 @@ def problem_of(intent: Intent, answer: Callable[[Intent], Sequence[Row]]) -> str
     for condition, without in without_each(intent):
         if sorted(map(repr, seen(without))) == sorted(map(repr, rows)):
             return f"an idle condition: {type(condition).__name__}"
+    for choice, chosen in _without_choice(intent):
+        if sorted(map(repr, seen(chosen))) == sorted(map(repr, rows)):
+            return f"an idle choice: {choice}"
     return ""
 
 
@@ -96,6 +99,14 @@ def without_each(intent: Intent) -> Iterator[tuple[Expression, Intent]]:
                         continue
                     changed: Any = replace(node, **{name: rest})  # type: ignore[arg-type]
                     yield condition, changed if isinstance(changed, Intent) else replaced(intent, node, changed)
+
+
+def _without_choice(intent: Intent) -> Iterator[tuple[str, Intent]]:
+    """For each larger or smaller one of several values, the intent with one of them in its place."""
+    for node in walk(intent):
+        if isinstance(node, Call) and node.operator in ("LARGEST", "SMALLEST"):
+            for value in node.arguments:
+                yield node.operator, replaced(intent, node, value)
 
 
 def _classes(key: Expression) -> int:

@@ -31,7 +31,7 @@ from utils.synthesis.sql import render_sql
 
 _QUERY_LIMIT_S = 5.0
 _MOST_RESULT_ROWS = 5_000
-_DRAWS_A_PROFILE = 80  # of each family, to know which operators its programs use
+_DRAWS_A_PROFILE = 200  # of each family, to know which operators its programs use
 _FLOOR = 0.002  # the share of drafts below which an operator is looked for
 _AIMED = 0.3  # share of draws that look for one while there is one to look for
 _TRIES = 80  # so often, until one is found

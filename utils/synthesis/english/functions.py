@@ -23,6 +23,12 @@ DATE_PARTS = (
     "DAYOFWEEK",
     "START",
 )
+_OUTERMOST = {  # of two, and of several
+    ("LARGEST", "number"): ("larger", "largest"),
+    ("LARGEST", "date"): ("later", "latest"),
+    ("SMALLEST", "number"): ("smaller", "smallest"),
+    ("SMALLEST", "date"): ("earlier", "earliest"),
+}
 _PARTS = {
     "QUARTER": ("quarter", "1 to 4"),
     "MONTH": ("calendar month", "1 to 12"),
@@ -204,14 +210,10 @@ def number_function(call: Call, values: Sequence[Phrase], said: Sequence[str]) -
             if call.arguments[1] == Constant(2):
                 return Phrase(f"square of {said[0]}", short="square")
             return Phrase(f"{_bare(said[0])} to the power of {said[1]}")
-        case "LARGEST":
-            return Phrase(
-                f"larger of {listed(said)}" if len(said) == 2 else f"largest of {listed(said)}", column=column
-            )
-        case "SMALLEST":
-            return Phrase(
-                f"smaller of {listed(said)}" if len(said) == 2 else f"smallest of {listed(said)}", column=column
-            )
+        case "LARGEST" | "SMALLEST":
+            sort: Sort = "date" if values[0].sort == "date" else "number"
+            word = _OUTERMOST[call.operator, sort][len(said) > 2]
+            return Phrase(f"{word} of {listed(said)}", sort=sort, column=column)
         case "INTEGER":
             return replace(values[0], note="with its decimals cut off")
         case "FLOAT":

@@ -96,7 +96,8 @@ class Expressions:
             case operator if operator in _ARITHMETIC:
                 text = f"{part(arguments[0])} {_ARITHMETIC[operator]} {part(arguments[1], 1)}"
             case "NOT":
-                return f"~{_enclosed(self._text(arguments[0], prefix), arguments[0])}"
+                denied = self._text(arguments[0], prefix)
+                return f"NOT({denied})" if self._rarely_called() else f"~{_enclosed(denied, arguments[0])}"
             case "BETWEEN":
                 value, low, high = (self._text(one, prefix) for one in arguments)
                 if self._dice.random() < 0.5:
@@ -135,7 +136,11 @@ class Expressions:
         text = self._text(value, prefix)
         if wanted:
             return text
-        return f"NOT({text})" if self._dice.random() < _NOT_CALLED else f"~{text}"
+        return f"NOT({text})" if self._rarely_called() else f"~{text}"
+
+    def _rarely_called(self) -> bool:
+        """Whether NOT is written as a function, as few do."""
+        return self._dice.random() < _NOT_CALLED
 
     def _constant(self, constant: Constant) -> str:
         if constant.kind == "day":

@@ -120,8 +120,10 @@ class RowFamilies(Pieces):
         return Call(kind, (column,))
 
     def gap(self) -> Intent:
-        """Rows, or groups of them, with the time between two of their dates."""
+        """Rows, or groups of them, with the time between two of their dates; now and then rows with the later one."""
         source = self._source("date", rows=5)
+        if len(source.of_role("date")) > 1 and self._lots.chance(0.1):
+            return self._later(source)
         dates = self._columns.fields(source, "date")
         pairs = [(a, b) for a in dates for b in dates if a.column is not b.column and not (a.path and b.path)]
         pairs = [(a, b) for a, b in pairs if str(a.column.low) <= str(b.column.low) and is_sure(a) and is_sure(b)]
@@ -141,6 +143,17 @@ class RowFamilies(Pieces):
         shown = [*self._identified(source, names), (names.free("days"), days)]
         intent = self._rows(source, where, shown)
         return self._ordered(intent, shown[-1:], limit=0.6, ascends=0.0)
+
+    def _later(self, source: Collection) -> Intent:
+        """Rows with the later or the earlier one of two of their own dates."""
+        dates = [one for one in self._columns.fields(source, "date", depth=0) if is_sure(one)]
+        names = Names(self._columns)
+        pair = self._lots.one([(a, b) for a in dates for b in dates if a is not b and a.column.time == b.column.time])
+        operator, name = self._lots.one([("LARGEST", "later_date"), ("SMALLEST", "earlier_date")])
+        shown = self._identified(source, names)
+        shown += [(names.of(one), one) for one in pair if self._lots.chance(0.4)]
+        shown.append((names.free(name), Call(operator, pair)))
+        return self._ordered(self._rows(source, self._where(source, (0.2, 0.6, 0.2)), shown), [], limit=0.2)
 
     def per_parent(self) -> Intent:
         """Rows with aggregates over the rows that refer to them."""
