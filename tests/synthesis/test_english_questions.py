@@ -347,6 +347,12 @@ def test_the_order_is_said_with_its_direction_and_blanks() -> None:
     assert falling == "For each customer: name and phone, sorted by name in reverse alphabetical order."
 
 
+def test_ranked_periods_are_each_shown_as_a_day() -> None:
+    month = INTENTS["groups, first few"].keys
+    intent = replace(INTENTS["rank"], keys=month, output=("month", "revenue", "place"), order=(("place", False),))
+    assert ask(intent, "imperative").startswith("Rank order months (each shown as its first day) by ")
+
+
 def test_after_a_rank_of_its_own_for_each_row_no_order_counts() -> None:
     intent = INTENTS["rank"]
     (name, ranking), *_ = intent.windows

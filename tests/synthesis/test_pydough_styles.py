@@ -49,6 +49,19 @@ def test_groups_that_are_rows_of_a_parent(intent: Intent, name: str | None) -> N
     assert any("HAS(" in program for program in programs) == (name is not None)
 
 
+def test_what_is_denied_is_denied_in_either_way() -> None:
+    listed = is_("IN", field("orders.channel"), "web", "phone")
+    intent = Intent(
+        "", at("orders"), "rows", ("id",), (Call("NOT", (listed,)),), columns=(("id", field("orders.order_id")),)
+    )
+    channels = 'ISIN(channel, ("web", "phone"))'
+    programs = _programs(intent)
+    assert (
+        {f"~{channels}" in one for one in programs} == {f"NOT({channels})" in one for one in programs} == {True, False}
+    )
+    assert all(f"~{channels}" in one or f"NOT({channels})" in one for one in programs)
+
+
 def test_from_the_parent_its_own_columns_need_no_aggregate() -> None:
     name = Aggregate("ANYTHING", (), (), field("orders.customer.name"))
     programs = _programs(replace(BY_CUSTOMER, output=("customer_id", "called"), columns=(("called", name),)))
