@@ -18,6 +18,6 @@ def test_figures_of_a_few_rows(tmp_path: Path) -> None:
     figures = json.loads(out.read_text(encoding="utf-8"))["broker"]
     assert figures["rows"] == figures["rows_proven"] == 12
     assert figures["duplicate_questions"] == 0
-    assert figures["kept_per_s_core"] > 0 and figures["bare_per_s_core"] > figures["kept_per_s_core"]
+    assert figures["kept_per_s_core"] > 0 and figures["bare_per_s_core"] > 0
     assert 0 < figures["operator_coverage"] < 1 and 0 < figures["operator_overlap"] < 1
     assert figures["distinct_template_share"] > 0.5 and figures["words_median"] > 5

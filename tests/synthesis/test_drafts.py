@@ -73,14 +73,14 @@ from utils.synthesis.english import render_question
 from utils.synthesis.hints import read_hints
 from utils.synthesis.pydough import render_pydough
 from utils.synthesis.reading import read_model
-from utils.synthesis.sampling import Sampler
+from utils.synthesis.sampling import FAMILIES, Sampler
 from utils.synthesis.sql import render_sql
 entry = built_in_entries(WorkDir(Path(sys.argv[1])))["tpch"]
 print(*(draft.question for draft in _drafter(entry, Taken()).drafts(40)), sep="\\n")
 model, hints, dice = read_model(entry), read_hints(entry.graph_path), Random(1)
 sampler = Sampler(model, 1)
 for n in range(1500):
-    if intent := sampler.draw(None if n % 2 else {"per_parent": 1.0, "whole": 1.0, "groups": 1.0}):
+    if intent := sampler.draw(FAMILIES if n % 2 else {"per_parent": 1.0, "whole": 1.0, "groups": 1.0}):
         print(render_question(intent, model, hints, dice), render_pydough(intent, model, dice))
         print(render_sql(intent, model, "sqlite"))
 """
